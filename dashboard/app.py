@@ -1,0 +1,68 @@
+"""The dashboard's frame: language, navigation, state of the data and filter bar around every page."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import streamlit as st
+
+from dashboard import filters, parts, session, theme
+from dashboard.i18n import translator
+from dashboard.labels import Translate
+from dashboard.metrics.access import Scope
+
+# Section -> page and icon. The page's file, address and words all carry the same name.
+SECTIONS: Final = {
+    "overview": {"overview": ":material/dashboard:"},
+    "service": {
+        "response": ":material/timer:",
+        "first_fix": ":material/build:",
+        "complaints": ":material/report:",
+    },
+    "customers": {"satisfaction": ":material/sentiment_satisfied:", "loyalty": ":material/loyalty:"},
+    "data": {"data_quality": ":material/verified:", "dictionary": ":material/menu_book:"},
+}
+
+
+def main() -> None:
+    lang = filters.language()
+    t = translator(lang)
+    st.set_page_config(page_title=t("app.title"), page_icon=":material/support_agent:", layout="wide")
+    st.html(theme.CSS)
+    page = st.navigation(
+        {t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()}
+    )
+    snapshot = session.open_published()
+    if snapshot is None:
+        filters.language_switch(t)
+        filters.write_url(lang)
+        parts.first_run(t, str(session.home()))
+        return
+    scope = Scope.everything()
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        state = st.container()
+        with st.container(width="content"):
+            filters.language_switch(t)
+    choice = filters.bar(snapshot, scope, lang, t)
+    view = session.View(lang, t, snapshot, scope, choice)
+    with state:
+        parts.data_state(view)
+    session.begin(view)
+    page.run()
+
+
+def _pages(pages: dict[str, str], t: Translate) -> list[st.Page]:
+    return [
+        st.Page(
+            f"app_pages/{name}.py",
+            title=t(f"pages.{name}.title"),
+            icon=icon,
+            url_path=name,
+            default=name == "overview",
+        )
+        for name, icon in pages.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Overview: how is service doing, from efficiency over satisfaction to business results?"""
+
+import streamlit as st
+
+from dashboard import cards, explore, parts
+from dashboard.session import current
+
+# The metric tree: fast and right first time -> satisfied customers -> customers who stay.
+TREE = {
+    "efficiency": (
+        "first_response_time",
+        "sla_response_met",
+        "resolution_time",
+        "sla_resolution_met",
+        "first_fix_rate",
+        "dispatch_within_1h",
+        "reopen_rate",
+        "backlog",
+    ),
+    "satisfaction": (
+        "csat",
+        "nps",
+        "survey_response_rate",
+        "complaint_closure_rate",
+        "complaint_within_24h",
+        "complaint_volume",
+    ),
+    "business": ("repurchase_90d", "repurchase_365d", "churn_365d", "order_volume", "ticket_volume"),
+}
+
+view = current()
+parts.title(view, "overview")
+summary = st.container()
+shown: list[cards.Card] = []
+for branch, kpi_ids in TREE.items():
+    parts.section(view, f"overview_{branch}")
+    shown += cards.wall(view, kpi_ids)
+with summary:
+    explore.attention(view, shown)
+
+parts.section(view, "explore")
+explore.trend_and_groups(view, "overview", [kpi_id for kpi_ids in TREE.values() for kpi_id in kpi_ids])

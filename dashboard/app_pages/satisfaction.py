@@ -1,0 +1,49 @@
+"""Satisfaction: how content are customers, how many of them answered, and what drags the score down?"""
+
+import streamlit as st
+
+from dashboard import cards, charts, explore, parts, shapes, theme
+from dashboard.session import current
+
+view = current()
+parts.title(view, "satisfaction")
+cards.wall(view, ("csat", "satisfaction_mean", "survey_response_rate", "nps"))
+
+if parts.needs(view, "surveys", "survey_answers"):
+    left, right = st.columns(2, gap="medium")
+    with left:
+        parts.section(view, "csat_trend")
+        explore.trend(view, view.kpi("csat"))
+    with right:
+        parts.section(view, "response_rate_trend")
+        explore.trend(view, view.kpi("survey_response_rate"))
+
+    scores = view.sums("mart_survey_scores", by=("dimension", "score"))
+    left, right = st.columns(2, gap="medium")
+    with left:
+        parts.section(view, "score_dimensions")
+        parts.score_table(view, shapes.score_means(scores))
+    with right:
+        parts.section(view, "score_distribution")
+        parts.chart(
+            view,
+            shapes.labelled(
+                shapes.distribution(scores),
+                "dimension",
+                lambda dimension: view.labels.value("survey_dimension", dimension),
+            ),
+            lambda counts: charts.score_bars(counts, view.lang, view.t),
+        )
+
+    parts.section(view, "nps_parts")
+    parts.chart(
+        view,
+        shapes.nps_parts(scores),
+        lambda counts: charts.stacked(
+            counts, "score", "part", theme.NPS_COLOURS, view.lang, view.t, is_time=False,
+            part_labels={name: view.t(f"nps_parts.{name}") for name in theme.NPS_COLOURS},
+        ),
+    )  # fmt: skip
+
+    parts.section(view, "explore")
+    explore.trend_and_groups(view, "satisfaction", ("csat", "satisfaction_mean", "nps", "survey_response_rate"))

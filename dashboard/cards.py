@@ -1,0 +1,159 @@
+"""The KPI card: a value with everything that must stand beside it, and the way to the rows behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import streamlit as st
+
+from dashboard import drill, formats, readings, theme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.readings import Reading, Target
+    from dashboard.session import View
+    from ingestion.warehouse.kpis import Kpi
+
+_COLOURS: Final = {"better": theme.BETTER, "worse": theme.WORSE, "unclear": theme.UNCLEAR, "none": theme.UNCLEAR}
+_CARD_WIDTH: Final = 250
+_SAME: Final = "same"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What one card shows; read once, then drawn and judged."""
+
+    kpi: Kpi
+    now: Reading
+    earlier: dict[str, Reading]
+    target: Target | None
+    monthly: list[float | None]
+
+    @property
+    def misses_target(self) -> bool:
+        return self.target is not None and self.target.is_met(self.now, self.kpi.better) is False
+
+    def verdict(self, comparison: str) -> readings.Verdict:
+        return readings.compare(self.now, self.earlier.get(comparison), self.kpi.better)
+
+
+def read(view: View, kpi: Kpi) -> Card:
+    now = view.reading(kpi)
+    if not now.is_connected:
+        return Card(kpi, now, {}, None, [])
+    # Over whole years "the period before" and "a year earlier" are the same dates: one line says both.
+    periods = {view.earlier(name): name for name in ("last_year", "previous")}
+    periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
+    earlier = {name: view.reading(kpi, period) for period, name in periods.items()}
+    trend = view.trend(kpi)
+    monthly = [None if state == "not_connected" else value for value, state in trend.select("value", "state").iter_rows()]
+    return Card(kpi, now, earlier, view.target(kpi), monthly)
+
+
+def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
+    """Cards side by side, as many as the screen holds. Returns them for further judgement."""
+    cards = [read(view, kpi) for kpi in view.kpis(*kpi_ids)]
+    with st.grid(min_column_width=_CARD_WIDTH, gap="small") as grid:
+        for card in cards:
+            with grid.cell():
+                draw(view, card)
+    return cards
+
+
+def draw(view: View, card: Card) -> None:
+    kpi, now = card.kpi, card.now
+    with st.container(border=True, key=f"card_{kpi.id}", height="stretch", gap="xsmall"):
+        _headline(view, card)
+        for line in _lines(view, card):
+            st.caption(line)
+        if now.is_connected and st.button(
+            view.t("card.details"), key=f"details_{kpi.id}", type="tertiary", icon=":material/table_view:"
+        ):
+            drill.show(view, kpi, now)
+
+
+def _headline(view: View, card: Card) -> None:
+    kpi, now = card.kpi, card.now
+    comparison = next(iter(card.earlier), "")
+    then = card.earlier.get(comparison)
+    verdict = card.verdict(comparison)
+    has_delta = verdict != "none" and then is not None and now.value is not None and then.value is not None
+    delta = formats.change(now.value, then.value, kpi.unit, view.lang) if has_delta else None  # type: ignore[arg-type,union-attr]
+    st.metric(
+        kpi.label[view.lang],
+        headline(view, kpi, now),
+        delta=delta,
+        delta_color=_COLOURS[verdict],  # type: ignore[arg-type]  # names of Streamlit's palette
+        delta_arrow=_arrow(delta),
+        delta_description=view.t(f"comparisons.short_{_name(view, card, comparison)}") if delta else None,
+        help=kpi.meaning[view.lang],
+        chart_data=card.monthly if now.is_shown and _has_line(card.monthly) else None,
+    )
+
+
+def headline(view: View, kpi: Kpi, reading: Reading) -> str:
+    """The value as the card shows it: grey where few cases stand behind it, words where none may be shown."""
+    if not reading.is_shown:
+        code = "too_few" if reading.is_too_few else reading.state
+        return f":gray[{view.t(f'states.{code}')}]"
+    text = formats.value(reading.value, kpi.unit, view.lang)
+    return f":gray[{text}]" if reading.is_doubtful else text
+
+
+def _lines(view: View, card: Card) -> list[str]:
+    now, kpi = card.now, card.kpi
+    if not now.is_connected:
+        names = "、".join(view.t(f"datasets.{name}") for name in kpi.datasets if not view.is_connected(name))
+        return [view.t("parts.connect", datasets=names)]
+    lines = [_other_comparison(view, card), _target(view, card), _error(view, card)]
+    if now.is_provisional:
+        lines.append(f":orange[:material/hourglass_top:] {view.t('card.provisional')}")
+    lines.append(view.t("card.as_of", as_of=formats.instant(view.snapshot.as_of, view.zone)))
+    return [line for line in lines if line]
+
+
+def _other_comparison(view: View, card: Card) -> str:
+    for comparison, then in list(card.earlier.items())[1:]:
+        verdict = card.verdict(comparison)
+        if verdict != "none" and card.now.value is not None and then.value is not None:
+            text = formats.change(card.now.value, then.value, card.kpi.unit, view.lang)
+            word = view.t(f"comparisons.short_{comparison}")
+            return f"{word} :{_COLOURS[verdict]}[{text}]"
+    return ""
+
+
+def _target(view: View, card: Card) -> str:
+    if card.target is None:
+        return view.t("card.no_target")
+    sign = "≥" if card.kpi.better == "higher" else "≤"
+    goal = formats.value(card.target.value, card.kpi.unit, view.lang)
+    met = card.target.is_met(card.now, card.kpi.better)
+    if met is None:
+        return view.t("card.target", goal=f"{sign} {goal}")
+    word, colour, mark = ("met", theme.BETTER, "check_circle") if met else ("missed", theme.WORSE, "error")
+    return f"{view.t('card.target', goal=f'{sign} {goal}')} · :{colour}[:material/{mark}: {view.t(f'card.{word}')}]"
+
+
+def _error(view: View, card: Card) -> str:
+    now = card.now
+    count = f"n = {formats.number(now.n, view.lang)}"
+    if now.is_too_few or not now.is_shown or now.lower is None:
+        return count
+    span = formats.interval(now.lower, now.upper, card.kpi.unit, view.lang)
+    return f"{view.t('card.interval', span=span)} · {count}"
+
+
+def _name(view: View, card: Card, comparison: str) -> str:
+    return comparison if len(card.earlier) > 1 else _SAME
+
+
+def _arrow(delta: str | None) -> Literal["up", "down", "off"]:
+    if not delta or not delta.startswith(("+", formats.MINUS)):
+        return "off"
+    return "up" if delta.startswith("+") else "down"
+
+
+def _has_line(values: list[float | None]) -> bool:
+    return sum(value is not None for value in values) > 1

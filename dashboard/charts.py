@@ -1,0 +1,362 @@
+"""Charts over time and by group. Finished numbers in, chart out: no query, no Streamlit.
+
+Durations arrive in seconds and shares as 0 to 1; `axis` picks a unit that people say aloud. Tooltips
+show the same text as cards and tables, because both come from formats.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import altair as alt
+import polars as pl
+
+from dashboard import formats, theme
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.labels import Translate
+
+HEIGHT: Final = 300
+_ROW_HEIGHT: Final = 30
+_DURATION_STEPS: Final = ((172_800.0 * 2, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (120.0, 60.0, "minutes"))
+_BANDS: Final = ("value", "lower", "upper")
+
+
+@dataclass(frozen=True)
+class Axis:
+    """How a unit is drawn: values are divided by `divisor`; the title names the unit."""
+
+    divisor: float
+    title: str
+    format: str
+    expression: str | None = None
+
+    def alt(self, **more: Any) -> alt.Axis:
+        label = {"labelExpr": self.expression} if self.expression else {"format": self.format}
+        return alt.Axis(**label, **more)
+
+
+def axis(unit: str, largest: float | None, t: Translate, lang: str) -> Axis:
+    """The axis for values of `unit`, the largest of which is `largest`."""
+    if unit == "ratio":
+        return Axis(1.0, t("units.percent"), ".0%")
+    if unit == "seconds":
+        for limit, divisor, name in _DURATION_STEPS:
+            if (largest or 0.0) >= limit:
+                return Axis(divisor, t(f"units.{name}"), "~g")
+        return Axis(1.0, t("units.seconds"), "~g")
+    if unit == "count":
+        return Axis(1.0, t("units.count"), "~s", _wan_expression() if lang == "zh" else None)
+    return Axis(1.0, t(f"units.{unit}"), "~g")
+
+
+def kpi_trend(
+    points: pl.DataFrame,
+    unit: str,
+    lang: str,
+    t: Translate,
+    *,
+    target: float | None = None,
+    series: str | None = None,
+) -> alt.LayerChart:
+    """One KPI over time with its 95 % band; the target is a dashed rule, unmatured points are hollow.
+
+    points: period (Date), value, lower, upper, n, state, and the `series` column where there is one.
+    A gap stays a gap: a week without cases has no rate, which is not a rate of zero.
+    """
+    scale = axis(unit, _largest(points, target), t, lang)
+    frame = _with_text(_scaled(points, scale), points, unit, lang, t).sort("period")
+    base = alt.Chart(frame, height=HEIGHT)
+    x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y-%m-%d" if _is_fine(points) else "%Y-%m"))
+    y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
+    colour: Any = alt.value(theme.BLUE)
+    if series:
+        colour = alt.Color(
+            f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend()
+        )
+    tips = [
+        *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
+        alt.Tooltip("period:T", title=t("chart.period"), format="%Y-%m-%d"),
+        *_value_tips(t),
+    ]
+    layers: list[alt.Chart] = []
+    if not series:
+        layers.append(base.mark_area(opacity=0.16, color=theme.BLUE).encode(x=x, y="lower:Q", y2="upper:Q"))
+    layers.append(base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour))
+    hollow = alt.condition("datum.state == 'provisional'", alt.value(0.25), alt.value(1.0))
+    layers.append(
+        base.mark_point(filled=True, size=52).encode(x=x, y=y, color=colour, fillOpacity=hollow, tooltip=tips)
+    )
+    return alt.layer(*layers, *_target_rule(target, scale, t))
+
+
+def by_group(
+    groups: pl.DataFrame, name: str, unit: str, lang: str, t: Translate, *, target: float | None = None
+) -> alt.LayerChart:
+    """One KPI by the values of a dimension: a dot with its 95 % interval, best shown sorted by value.
+
+    groups: `name` (text), value, lower, upper, n, state. Groups of few cases are grey and never ranked:
+    they follow after the others.
+    """
+    scale = axis(unit, _largest(groups, target), t, lang)
+    frame = _with_text(_scaled(groups, scale), groups, unit, lang, t)
+    frame = frame.with_columns((pl.col("state") == "small_n").alias("is_few"))
+    order = frame.sort(["is_few", "value"], descending=[False, True])[name].to_list()
+    base = alt.Chart(frame, height=max(90, _ROW_HEIGHT * len(order)))
+    y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130))
+    colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
+    x = alt.X("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit in ("count", "seconds")))
+    tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), *_value_tips(t)]
+    if unit == "count":
+        bars = base.mark_bar(height={"band": 0.65}).encode(x=x, y=y, color=colour, tooltip=tips)
+        return alt.layer(bars)
+    whiskers = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x="lower:Q", x2="upper:Q", y=y, color=colour)
+    dots = base.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips)
+    return alt.layer(whiskers, dots, *_target_rule(target, scale, t, vertical=True))
+
+
+def stacked(
+    counts: pl.DataFrame,
+    x: str,
+    part: str,
+    colours: dict[str, str],
+    lang: str,
+    t: Translate,
+    *,
+    part_labels: dict[str, str],
+    is_time: bool = True,
+) -> alt.Chart:
+    """Counts stacked by part, in the order of `colours`. counts: x, part (code), count."""
+    shown = [code for code in colours if code in set(counts[part].to_list())]
+    order = pl.Enum(list(colours))
+    frame = (
+        counts.filter(pl.col(part).is_in(shown))
+        .with_columns(
+            pl.col(part).cast(order).to_physical().alias("part_order"),
+            pl.col(part).replace_strict(part_labels, default=pl.col(part)).alias("part_label"),
+            _texts(counts.filter(pl.col(part).is_in(shown))["count"], "count", lang).alias("text"),
+        )
+        .with_columns((pl.col("count") / pl.col("count").sum().over(x)).alias("share"))
+    )
+    scale = axis("count", None, t, lang)
+    labels = [part_labels[code] for code in shown]
+    grain = alt.X(f"{x}:T", title=None, axis=alt.Axis(format="%Y-%m")) if is_time else alt.X(f"{x}:N", title=None)
+    width = {"band": 0.8} if not is_time else _bar_width(frame[x])
+    return (
+        alt.Chart(frame, height=HEIGHT)
+        .mark_bar(width=width)
+        .encode(
+            x=grain,
+            y=alt.Y("count:Q", title=scale.title, axis=scale.alt()),
+            color=alt.Color(
+                "part_label:N",
+                title=None,
+                sort=labels,
+                scale=alt.Scale(domain=labels, range=[colours[code] for code in shown]),
+                legend=_legend(),
+            ),
+            order=alt.Order("part_order:Q"),
+            tooltip=[
+                alt.Tooltip(f"{x}:T", title=t("chart.period"), format="%Y-%m-%d")
+                if is_time
+                else alt.Tooltip(f"{x}:N", title=t("chart.group")),
+                alt.Tooltip("part_label:N", title=t("chart.part")),
+                alt.Tooltip("text:N", title=t("chart.count")),
+                alt.Tooltip("share:Q", title=t("chart.share"), format=".1%"),
+            ],
+        )
+    )
+
+
+def survival(
+    curves: pl.DataFrame,
+    lang: str,
+    t: Translate,
+    *,
+    x_title: str,
+    y_title: str,
+    series: str | None = None,
+    limit: float | None = None,
+    falls: bool = True,
+) -> alt.LayerChart:
+    """Kaplan–Meier curves as steps with their 95 % bands.
+
+    curves: seconds, survival, lower, upper, at_risk, and the `series` column where there is one.
+    falls=False draws 1 − S: the share that has happened by then.
+    """
+    scale = axis("seconds", _number(curves["seconds"].max()), t, lang)
+    flip = (lambda name: pl.col(name)) if falls else (lambda name: 1.0 - pl.col(name))
+    frame = curves.with_columns(
+        (pl.col("seconds") / scale.divisor).alias("x"),
+        flip("survival").alias("share"),
+        flip("lower").alias("share_low"),
+        flip("upper").alias("share_high"),
+        _texts(curves["seconds"], "seconds", lang).alias("after"),
+        _texts(curves["at_risk"], "count", lang).alias("waiting"),
+    )
+    base = alt.Chart(frame, height=HEIGHT)
+    colour: Any = alt.value(theme.BLUE)
+    if series:
+        colour = alt.Color(
+            f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend()
+        )
+    x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format="~g"), scale=alt.Scale(nice=False))
+    y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"))
+    tips = [
+        *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
+        alt.Tooltip("after:N", title=x_title),
+        alt.Tooltip("share:Q", title=y_title, format=".1%"),
+        alt.Tooltip("waiting:N", title=t("chart.at_risk")),
+    ]
+    band = base.mark_area(opacity=0.14, interpolate="step-after").encode(
+        x=x, y=alt.Y("share_low:Q"), y2="share_high:Q", color=colour
+    )
+    line = base.mark_line(interpolate="step-after", strokeWidth=2).encode(x=x, y=y, color=colour)
+    hover = base.mark_point(opacity=0, size=160).encode(x=x, y=y, color=colour, tooltip=tips)
+    rule = [] if limit is None else [_rule(limit / scale.divisor, "x", theme.ORANGE)]
+    return alt.layer(band, line, hover, *rule)
+
+
+def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
+    """Stages of a chain from top to bottom: how many reach each, and which share of the first that is.
+
+    steps: step (text, in order), count, share (of the first step).
+    """
+    text = [
+        f"{formats.number(count, lang)} · {formats.percent(share)}"
+        for count, share in steps.select("count", "share").iter_rows()
+    ]
+    frame = steps.with_columns(pl.Series("text", text, dtype=pl.String))
+    order = steps["step"].to_list()
+    base = alt.Chart(frame, height=44 * len(order))
+    y = alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=110))
+    scale = axis("count", None, t, lang)
+    bars = base.mark_bar(color=theme.BLUE, height={"band": 0.7}, opacity=0.85).encode(
+        x=alt.X("count:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(padding=0)),
+        y=y,
+        tooltip=[alt.Tooltip("step:N", title=t("chart.step")), alt.Tooltip("text:N", title=t("chart.count"))],
+    )
+    # Inside the bar: outside, the longest bar would push its label off a phone's screen.
+    words = base.mark_text(align="left", dx=6, color="white", fontWeight=600).encode(
+        x=alt.value(0), y=y, text="text:N"
+    )
+    return alt.layer(bars, words)
+
+
+def ranked_counts(
+    counts: pl.DataFrame, name: str, lang: str, t: Translate, *, colour: str = theme.BLUE
+) -> alt.LayerChart:
+    """Counts by name, the largest first, each with its share of all. counts: name (text), count, share."""
+    text = [
+        f"{formats.number(count, lang)} · {formats.percent(share)}"
+        for count, share in counts.select("count", "share").iter_rows()
+    ]
+    frame = counts.with_columns(pl.Series("text", text, dtype=pl.String))
+    base = alt.Chart(frame, height=max(90, _ROW_HEIGHT * counts.height))
+    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150))
+    scale = axis("count", None, t, lang)
+    most = _number(counts["count"].max()) or 1.0
+    x = alt.X("count:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=[0, most * 1.45]))
+    tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), alt.Tooltip("text:N", title=t("chart.count"))]
+    bars = base.mark_bar(color=colour, height={"band": 0.65}).encode(x=x, y=y, tooltip=tips)
+    words = base.mark_text(align="left", dx=5, color=theme.GREY).encode(x=x, y=y, text="text:N")
+    return alt.layer(bars, words)
+
+
+def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> alt.Chart:
+    """How the scores 1 to 5 are spread, a full bar for each question. counts: dimension, score, count, share."""
+    frame = counts.with_columns(
+        _texts(counts["count"], "count", lang).alias("text"),
+        pl.col("score").cast(pl.String).alias("score_text"),
+    )
+    return (
+        alt.Chart(frame, height=max(120, 44 * counts["dimension"].n_unique()))
+        .mark_bar(height={"band": 0.7})
+        .encode(
+            x=alt.X("count:Q", stack="normalize", title=t("chart.share"), axis=alt.Axis(format=".0%")),
+            y=alt.Y("dimension:N", title=None, axis=alt.Axis(labelLimit=110)),
+            color=alt.Color(
+                "score_text:N",
+                title=t("chart.score"),
+                scale=alt.Scale(domain=["1", "2", "3", "4", "5"], range=list(theme.SCORE_COLOURS)),
+                legend=alt.Legend(orient="top", columns=5),
+            ),
+            order=alt.Order("score:Q"),
+            tooltip=[
+                alt.Tooltip("dimension:N", title=t("chart.group")),
+                alt.Tooltip("score:Q", title=t("chart.score")),
+                alt.Tooltip("text:N", title=t("chart.count")),
+                alt.Tooltip("share:Q", title=t("chart.share"), format=".1%"),
+            ],
+        )
+    )
+
+
+def _scaled(points: pl.DataFrame, scale: Axis) -> pl.DataFrame:
+    return points.with_columns(pl.col(name).cast(pl.Float64) / scale.divisor for name in _BANDS)
+
+
+def _with_text(scaled: pl.DataFrame, points: pl.DataFrame, unit: str, lang: str, t: Translate) -> pl.DataFrame:
+    spans = [formats.interval(low, high, unit, lang) for low, high in points.select("lower", "upper").iter_rows()]
+    return scaled.with_columns(
+        _texts(points["value"], unit, lang).alias("value_text"),
+        pl.Series("interval_text", spans, dtype=pl.String),
+        _texts(points["n"], "count", lang).alias("n_text"),
+        pl.Series("state_text", [t(f"states.{state}") for state in points["state"]], dtype=pl.String),
+    )
+
+
+def _value_tips(t: Translate) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("value_text:N", title=t("chart.value")),
+        alt.Tooltip("interval_text:N", title=t("chart.interval")),
+        alt.Tooltip("n_text:N", title="n"),
+        alt.Tooltip("state_text:N", title=t("chart.state")),
+    ]
+
+
+def _texts(values: pl.Series, unit: str, lang: str) -> pl.Series:
+    return pl.Series("text", [formats.value(each, unit, lang) for each in values], dtype=pl.String)
+
+
+def _target_rule(target: float | None, scale: Axis, t: Translate, *, vertical: bool = False) -> Sequence[alt.Chart]:
+    if target is None:
+        return ()
+    return (_rule(target / scale.divisor, "x" if vertical else "y", theme.ORANGE, tip=t("chart.target")),)
+
+
+def _rule(at: float, channel: str, colour: str, tip: str = "") -> alt.Chart:
+    rule = alt.Chart().mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5, tooltip=tip or None)
+    return rule.encode(**{channel: alt.datum(at)})
+
+
+def _legend() -> alt.Legend:
+    # Three columns fit a phone; Vega never wraps a legend by itself.
+    return alt.Legend(orient="top", columns=3, labelLimit=110, symbolType="square")
+
+
+def _bar_width(days: pl.Series) -> int:
+    """Bars of a time axis have no band of their own; the fewer there are, the wider they may be."""
+    return max(3, min(34, 340 // max(1, days.n_unique())))
+
+
+def _largest(points: pl.DataFrame, target: float | None) -> float | None:
+    values = [x for x in (_number(points["value"].max()), target) if x is not None]
+    return max(values, default=None)
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _is_fine(points: pl.DataFrame) -> bool:
+    """Days or weeks rather than months: then the day belongs on the axis."""
+    return any(day is not None and day.day != 1 for day in points["period"].to_list())
+
+
+def _wan_expression() -> str:
+    """Chinese readers count in 万: 120 000 is 12万."""
+    return "abs(datum.value) >= 10000 ? format(datum.value / 10000, ',.3~g') + '万' : format(datum.value, ',')"

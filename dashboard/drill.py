@@ -1,0 +1,99 @@
+"""From a number to what it is made of: counts, the rows themselves, the definition and the targets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import formats, parts, targets
+from dashboard.session import ROWS_SHOWN
+
+if TYPE_CHECKING:
+    from dashboard.readings import Reading
+    from dashboard.session import View
+    from ingestion.warehouse.kpis import Kpi
+
+_TABS: Final = ("counts", "rows", "definition", "targets")
+
+
+def show(view: View, kpi: Kpi, reading: Reading) -> None:
+    """Open the dialog. The rows come from the very filter that gave the number."""
+
+    @st.dialog(kpi.label[view.lang], width="large")
+    def dialog() -> None:
+        counts, rows, meaning, goals = st.tabs([view.t(f"drill.{name}") for name in _TABS])
+        with counts:
+            _counts(view, kpi, reading)
+        with rows:
+            _rows(view, kpi)
+        with meaning:
+            definition(view, kpi)
+        with goals:
+            goals_table(view, kpi)
+
+    dialog()
+
+
+def definition(view: View, kpi: Kpi) -> None:
+    """What the KPI means, from its entry in sql/kpis."""
+    lang = view.lang
+    clock = view.t(f"clocks.{kpi.clock}") if kpi.clock else formats.MISSING
+    facts = {
+        "formula": kpi.formula[lang],
+        "differs": kpi.differs[lang],
+        "unit": view.t(f"units.{_unit_word(kpi)}"),
+        "clock": clock,
+        "better": view.t(f"better.{kpi.better}"),
+        "datasets": "、".join(view.t(f"datasets.{name}") for name in kpi.datasets),
+        "owner": kpi.owner,
+        "source": kpi.source,
+        "version": f"`{kpi.version}`",
+        "id": f"`{kpi.id}`",
+    }
+    st.markdown(kpi.meaning[lang])
+    st.markdown("\n".join(f"- **{view.t(f'dictionary.{name}')}**: {text}" for name, text in facts.items()))
+
+
+def goals_table(view: View, kpi: Kpi) -> None:
+    rows = view.targets(kpi)
+    if rows.is_empty():
+        st.info(view.t("card.no_target"))
+        return
+    parts.table(view, targets.shown(rows))
+
+
+def _counts(view: View, kpi: Kpi, reading: Reading) -> None:
+    names = ("value", "numerator", "denominator", "n", "interval", "state")
+    texts = (
+        formats.value(reading.value, kpi.unit, view.lang),
+        _exact(reading.numerator),
+        _exact(reading.denominator),
+        _exact(reading.n),
+        formats.interval(reading.lower, reading.upper, kpi.unit, view.lang),
+        view.t(f"states.{reading.state}"),
+    )
+    frame = pl.DataFrame(
+        {view.t("drill.what"): [view.t(f"drill.{name}") for name in names], view.t("drill.number"): list(texts)}
+    )
+    st.dataframe(frame, hide_index=True, width="stretch")
+    st.caption(view.t("drill.traced", run=view.snapshot.run_id, version=kpi.version))
+
+
+def _rows(view: View, kpi: Kpi) -> None:
+    part = parts.pick(view, f"drill_part_{kpi.id}", ("denominator", "numerator"), "drill.parts")
+    frame = view.rows(kpi, part)
+    if frame.height == ROWS_SHOWN:
+        st.caption(view.t("drill.limited", limit=ROWS_SHOWN))
+    dimensions = [name for name in ("region", "area", "tier", "channel", "customer_type") if name in frame.columns]
+    parts.table(view, frame, dimensions=dimensions, height=420)
+
+
+def _exact(count: float | None) -> str:
+    """Counts in full: 12 345, not 1.23 万. Here a reader wants to add them up."""
+    return formats.MISSING if count is None else f"{count:,.0f}"
+
+
+def _unit_word(kpi: Kpi) -> str:
+    return "percent" if kpi.unit == "ratio" else kpi.unit

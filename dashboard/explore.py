@@ -1,0 +1,143 @@
+"""Looking at KPIs from several sides: over time, by dimension, several beside each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import charts, formats, parts, readings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dashboard.cards import Card
+    from dashboard.session import View
+    from ingestion.warehouse.kpis import Kpi
+
+DIMENSIONS: Final = ("area", "region", "tier", "channel", "customer_type", "product_group", "product")
+_TOP: Final = 20
+
+
+def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: Sequence[str] = DIMENSIONS) -> None:
+    """One KPI of the reader's choice: its course beside its spread over a dimension of her choice."""
+    kpis = {kpi.id: kpi for kpi in view.kpis(*kpi_ids)}
+    with st.container(horizontal=True):
+        chosen = st.selectbox(
+            view.t("explore.kpi"),
+            list(kpis),
+            format_func=lambda kpi_id: kpis[kpi_id].label[view.lang],
+            key=f"{key}_kpi_{view.lang}",
+            width=300,
+        )
+        kpi = kpis[chosen]
+        dimension = st.selectbox(
+            view.t("explore.dimension"),
+            [name for name in (*dimensions, *_own(kpi)) if name in kpi.dimensions],
+            format_func=view.labels.dimension,
+            key=f"{key}_dimension_{view.lang}",
+            width=200,
+        )
+    if not parts.needs(view, *kpi.datasets):
+        return
+    left, right = st.columns(2, gap="medium")
+    with left:
+        trend(view, kpi)
+    with right:
+        groups(view, kpi, dimension)
+
+
+def trend(view: View, kpi: Kpi) -> None:
+    """The course of one KPI with its band and its target."""
+    target = view.target(kpi)
+    goal = target.value if target else None
+    points = _measured(view.trend(kpi))
+    parts.chart(view, points, lambda frame: charts.kpi_trend(frame, kpi.unit, view.lang, view.t, target=goal))
+
+
+def trends(view: View, kpi_ids: Sequence[str]) -> None:
+    """Several KPIs of one unit in one chart."""
+    kpis = view.kpis(*kpi_ids)
+    series = view.t("chart.series")
+    frames = [view.trend(kpi).with_columns(pl.lit(kpi.label[view.lang]).alias(series)) for kpi in kpis]
+    points = _measured(pl.concat(frames))
+    parts.chart(
+        view, points, lambda frame: charts.kpi_trend(frame, kpis[0].unit, view.lang, view.t, series=series)
+    )
+
+
+def groups(view: View, kpi: Kpi, dimension: str) -> None:
+    """One KPI by the values of a dimension, the twenty largest groups, with the whole's target."""
+    target = view.target(kpi)
+    goal = target.value if target else None
+    found = view.by(kpi, dimension).sort("n", descending=True)
+    if found.height > _TOP:
+        st.caption(view.t("explore.largest", shown=_TOP, all=found.height))
+    parts.chart(
+        view,
+        found.head(_TOP),
+        lambda frame: charts.by_group(frame, dimension, kpi.unit, view.lang, view.t, target=goal),
+    )
+
+
+def side_by_side(view: View, kpi_ids: Sequence[str], dimension: str) -> None:
+    """A table: a row for each value of the dimension, a column for each KPI. Too few cases are named so."""
+    table: pl.DataFrame | None = None
+    for kpi in view.kpis(*kpi_ids):
+        found = view.by(kpi, dimension)
+        texts = [_cell(view, kpi, row) for row in found.iter_rows(named=True)]
+        column = found.select(dimension, pl.Series(kpi.label[view.lang], texts, dtype=pl.String))
+        table = column if table is None else table.join(column, on=dimension, how="full", coalesce=True)
+    if table is not None:
+        parts.table(view, table.fill_null(formats.MISSING))
+
+
+def attention(view: View, cards: Sequence[Card]) -> None:
+    """What a director should look at first: missed targets, and changes for the worse beyond the error."""
+    comparison = view.choice.comparison
+    missed = [card for card in cards if card.misses_target]
+    worse = [card for card in cards if _verdict(card, comparison) == "worse"]
+    better = [card for card in cards if _verdict(card, comparison) == "better"]
+    lines = [
+        (code, "、".join(card.kpi.label[view.lang] for card in found))
+        for code, found in (("missed", missed), ("worse", worse), ("better", better))
+        if found
+    ]
+    with st.container(border=True, key="attention", gap="xsmall"):
+        if not lines:
+            st.markdown(view.t("attention.calm"))
+        for code, names in lines:
+            st.markdown(view.t(f"attention.{code}", names=names))
+
+
+def _verdict(card: Card, comparison: str) -> readings.Verdict:
+    # Where both comparisons are the same dates the card holds them once, under the first name.
+    name = comparison if comparison in card.earlier else next(iter(card.earlier), "")
+    return card.verdict(name)
+
+
+def _cell(view: View, kpi: Kpi, row: dict[str, object]) -> str:
+    reading = readings.Reading.of({**row, "kpi": kpi.id})
+    if not reading.is_shown:
+        code = "too_few" if reading.is_too_few else reading.state
+        return view.t(f"states.{code}")
+    few = view.t("explore.few") if reading.is_doubtful else ""
+    text = f"{formats.value(reading.value, kpi.unit, view.lang)}{few}"
+    if kpi.kind in ("count", "stock"):
+        return text
+    return f"{text}  (n={formats.number(reading.n, view.lang)})"
+
+
+def _measured(points: pl.DataFrame) -> pl.DataFrame:
+    """Without leading and trailing emptiness, and without points of too few cases."""
+    few = (pl.col("state") == "small_n") & (pl.col("n") < readings.HIDE_BELOW)
+    hidden = pl.when(few).then(None)
+    return points.with_columns(hidden.otherwise(pl.col(name)).alias(name) for name in ("value", "lower", "upper")).filter(
+        pl.col("value").is_not_null().any()
+    )
+
+
+def _own(kpi: Kpi) -> tuple[str, ...]:
+    """The dimensions that only this KPI has."""
+    return tuple(name for name in kpi.dimensions if name not in (*DIMENSIONS, "is_vip", "source"))

@@ -1,0 +1,188 @@
+"""The one filter bar: read from the URL when a page is opened, kept on every page, written back.
+
+The URL holds codes ("last_12_months", "chat"), never words of a language, so a link sent by a Chinese
+director opens the same numbers for an English reader.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+import streamlit as st
+
+from dashboard import periods, session
+from dashboard.labels import Labels
+from dashboard.session import Choice
+
+if TYPE_CHECKING:
+    from dashboard.labels import Translate
+    from dashboard.metrics.access import Scope
+    from dashboard.metrics.query import Snapshot
+    from dashboard.periods import Period
+
+LANGUAGES: Final = {"zh": "中文", "en": "English"}
+DIMENSIONS: Final = ("region", "tier", "channel", "customer_type", "product")
+
+_KEPT: Final = "_chosen"
+
+
+def language() -> str:
+    """The reader's language: what she switched to, else the link's, else AFTERCARE_LANG, else Chinese."""
+    asked = (st.session_state.get("lang"), st.query_params.get("lang"), os.environ.get("AFTERCARE_LANG"))
+    chosen = next((lang for lang in asked if lang in LANGUAGES), "zh")
+    st.session_state["lang"] = chosen
+    return chosen
+
+
+def language_switch(t: Translate) -> None:
+    st.segmented_control(
+        t("filters.language"),
+        list(LANGUAGES),
+        format_func=LANGUAGES.__getitem__,
+        key="lang",
+        required=True,
+        label_visibility="collapsed",
+    )
+
+
+def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate) -> Choice:
+    """Draw the bar and return what it says."""
+    kept = _kept()
+    labels = Labels(lang, t)
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filter_bar"):
+        preset = _preset(kept, lang, t)
+        period = _period(kept, preset, snapshot.last_date, lang, t)
+        comparison = _comparison(kept, lang, t)
+        chosen = sum(bool(kept.get(name)) for name in DIMENSIONS)
+        title = t("filters.more_chosen", count=chosen) if chosen else t("filters.more")
+        with st.popover(title, icon=":material/filter_alt:"):
+            where = {name: _values(kept, name, snapshot, scope, labels) for name in DIMENSIONS}
+            st.button(t("filters.clear"), on_click=_clear, disabled=not chosen, width="stretch")
+    chosen_where = tuple((name, tuple(values)) for name, values in where.items() if values)
+    choice = Choice(period, comparison, chosen_where)
+    st.session_state[_KEPT] = _codes(preset, choice)
+    write_url(lang)
+    return choice
+
+
+def write_url(lang: str) -> None:
+    """Put language and filter into the address, where they differ from the defaults."""
+    kept = {name: value for name, value in st.session_state.get(_KEPT, {}).items() if value}
+    wanted = {**kept, **({"lang": lang} if lang != "zh" else {})}
+    present = {name: st.query_params.get_all(name) for name in st.query_params}
+    if present != {name: _listed(value) for name, value in wanted.items()}:
+        st.query_params.from_dict(wanted)
+
+
+def describe(choice: Choice, lang: str, t: Translate) -> str:
+    """One line that says which dates and slices the numbers below are about."""
+    labels = Labels(lang, t)
+    other = periods.before(choice.period, choice.comparison)
+    text = t("filters.describe", period=str(choice.period), other=str(other))
+    slices = [
+        f"{labels.dimension(name)}: {'、'.join(labels.value(name, value) for value in values)}"
+        for name, values in choice.where
+    ]
+    return " · ".join([text, *slices])
+
+
+def _kept() -> dict[str, list[str] | str]:
+    """What was chosen before: in this session, else in the link that opened it."""
+    if _KEPT not in st.session_state:
+        names = ("period", "from", "to", "compare", *DIMENSIONS)
+        st.session_state[_KEPT] = {
+            name: st.query_params.get_all(name) if name in DIMENSIONS else st.query_params.get(name, "")
+            for name in names
+        }
+    kept: dict[str, list[str] | str] = st.session_state[_KEPT]
+    return kept
+
+
+def _codes(preset: str, choice: Choice) -> dict[str, list[str] | str]:
+    codes: dict[str, list[str] | str] = {name: list(values) for name, values in choice.where}
+    if preset != periods.DEFAULT_PRESET:
+        codes["period"] = preset
+    if preset == "custom":
+        codes["from"], codes["to"] = choice.period.first.isoformat(), choice.period.last.isoformat()
+    if choice.comparison != periods.COMPARISONS[0]:
+        codes["compare"] = choice.comparison
+    return codes
+
+
+def _preset(kept: dict[str, list[str] | str], lang: str, t: Translate) -> str:
+    # A key of its own for each language: the browser holds a widget's value as the label it shows.
+    key = f"period_{lang}"
+    if key not in st.session_state:
+        asked = str(kept.get("period", ""))
+        st.session_state[key] = asked if asked in periods.PRESETS else periods.DEFAULT_PRESET
+    return st.selectbox(
+        t("filters.period"), periods.PRESETS, format_func=lambda name: t(f"periods.{name}"), key=key, width=190
+    )
+
+
+def _period(
+    kept: dict[str, list[str] | str], preset: str, newest: date, lang: str, t: Translate
+) -> Period:
+    if preset != "custom":
+        return periods.resolve(preset, newest)
+    default = periods.resolve(periods.DEFAULT_PRESET, newest)
+    key = f"dates_{lang}"
+    if key not in st.session_state:
+        first, last = _day(kept.get("from")) or default.first, _day(kept.get("to")) or default.last
+        st.session_state[key] = (min(first, last), max(first, last))
+    picked = st.date_input(t("filters.dates"), key=key, format="YYYY-MM-DD", width=230)
+    # Between the two clicks of a range only its first day is there: keep the last whole range till then.
+    if isinstance(picked, tuple) and len(picked) == 2:
+        return periods.Period(picked[0], picked[1])
+    first, last = _day(kept.get("from")), _day(kept.get("to"))
+    return periods.Period(first, last) if first and last else default
+
+
+def _comparison(kept: dict[str, list[str] | str], lang: str, t: Translate) -> str:
+    key = f"compare_{lang}"
+    if key not in st.session_state:
+        asked = str(kept.get("compare", ""))
+        st.session_state[key] = asked if asked in periods.COMPARISONS else periods.COMPARISONS[0]
+    return st.selectbox(
+        t("filters.compare"),
+        periods.COMPARISONS,
+        format_func=lambda name: t(f"comparisons.{name}"),
+        key=key,
+        width=150,
+    )
+
+
+def _values(
+    kept: dict[str, list[str] | str], name: str, snapshot: Snapshot, scope: Scope, labels: Labels
+) -> list[str]:
+    key = f"{name}_{labels.lang}"
+    offered = session.options(snapshot, scope, name)
+    if key not in st.session_state:
+        st.session_state[key] = [value for value in kept.get(name, []) if value in offered]
+    return st.multiselect(
+        labels.dimension(name),
+        offered,
+        format_func=lambda value: labels.value(name, value),
+        key=key,
+        placeholder=labels.t("filters.all"),
+    )
+
+
+def _clear() -> None:
+    for name in DIMENSIONS:
+        for lang in LANGUAGES:
+            st.session_state.pop(f"{name}_{lang}", None)
+        st.session_state[_KEPT].pop(name, None)
+
+
+def _day(text: object) -> date | None:
+    try:
+        return date.fromisoformat(str(text)) if text else None
+    except ValueError:
+        return None
+
+
+def _listed(value: list[str] | str) -> list[str]:
+    return value if isinstance(value, list) else [value]

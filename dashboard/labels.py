@@ -1,0 +1,72 @@
+"""Names of dimensions and of their values in the reader's language.
+
+A business names its own tiers, channels and regions in sql/policies; the few values that this program
+itself defines (business, consumer, unknown …) are named in the language files; anything else is shown
+as the source wrote it.
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from ingestion.warehouse.kpis import SQL_DIR
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Translate(Protocol):
+    """What dashboard.i18n.translator returns."""
+
+    def __call__(self, key: str, /, **fields: object) -> str: ...
+
+
+_POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "channels.csv"}
+_SAME_VALUES: Final = {"tier_from": "tier", "tier_to": "tier"}
+
+
+@dataclass(frozen=True)
+class Labels:
+    lang: str
+    t: Translate
+
+    def dimension(self, name: str) -> str:
+        return self._word(f"dimensions.{name}", name)
+
+    def column(self, name: str) -> str:
+        """The heading of a table's column; durations are shown in hours."""
+        if name.endswith("_seconds"):
+            return self.t("columns.in_hours", name=self._word(f"columns.{name}", name.removesuffix("_seconds")))
+        return self._word(f"columns.{name}", self._word(f"dimensions.{name}", name))
+
+    def tiers(self) -> list[str]:
+        """All tiers from lowest to highest, then "unknown"."""
+        return [*_policy_labels("tier", self.lang).values(), self.t("values.unknown")]
+
+    def value(self, dimension: str, value: object) -> str:
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        if value is None or text == "unknown":
+            return self.t("values.unknown")
+        name = _SAME_VALUES.get(dimension, dimension)
+        named = _policy_labels(name, self.lang).get(text)
+        return named or self._word(f"values.{name}.{text}", text)
+
+    def _word(self, key: str, otherwise: str) -> str:
+        try:
+            word = self.t(key)
+        except KeyError:
+            return otherwise
+        return otherwise if word == key else word
+
+
+@lru_cache(maxsize=16)
+def _policy_labels(dimension: str, lang: str) -> Mapping[str, str]:
+    path = SQL_DIR / "policies" / _POLICIES.get(dimension, "")
+    if dimension not in _POLICIES or not path.is_file():
+        return {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return {row[dimension]: row[f"label_{lang}"] for row in rows if row.get(f"label_{lang}")}

@@ -1,0 +1,274 @@
+"""The read side: the only place that runs SQL on a published snapshot.
+
+Connections are read-only, without external access and with their configuration locked; every call uses a
+cursor of its own, because one connection shared by threads hands out other threads' results.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+import polars as pl
+
+from dashboard.metrics.access import Scope
+from ingestion.warehouse import engines, kpi_sql, snapshots
+from ingestion.warehouse.kpis import (
+    Filter,
+    Kpi,
+    KpiQuestionInvalid,
+    Query,
+    default_dates,
+    period_start,
+    periods_between,
+)
+
+ROW_LIMIT = 100_000
+"""Most rows a single listing hands out; a page or a file asks for fewer."""
+
+_connections: dict[Path, duckdb.DuckDBPyConnection] = {}
+_lock = threading.Lock()
+
+
+def _connection(file: Path) -> duckdb.DuckDBPyConnection:
+    """The process's one read-only connection to a snapshot file; others share it through cursors."""
+    with _lock:
+        if file not in _connections:
+            _connections[file] = engines.open_reader(file)
+        return _connections[file]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One published state of the numbers. Instants are UTC without a zone."""
+
+    run_id: str
+    as_of: datetime
+    published_at: datetime
+    file: Path
+    is_held: bool = False
+
+    def run(self, query: Query) -> pl.DataFrame:
+        """Run one query and return all its rows."""
+        cursor = _connection(self.file).cursor()
+        try:
+            return cursor.sql(query.sql, params=list(query.binds)).pl()
+        finally:
+            cursor.close()
+
+    @cached_property
+    def business_timezone(self) -> str:
+        return str(self.run(Query("select business_timezone from meta.run", ())).item())
+
+    @cached_property
+    def last_date(self) -> date:
+        """The last complete business day: the one before the day that as_of falls on."""
+        local = self.as_of.replace(tzinfo=UTC).astimezone(ZoneInfo(self.business_timezone))
+        return local.date() - timedelta(days=1)
+
+    @cached_property
+    def columns(self) -> dict[str, tuple[str, ...]]:
+        """Column names of every published table, by its full name."""
+        found = self.run(
+            Query("select table_schema || '.' || table_name as name, column_name from information_schema.columns", ())
+        )
+        grouped: dict[str, list[str]] = {}
+        for name, column in found.rows():
+            grouped.setdefault(name, []).append(column)
+        return {name: tuple(columns) for name, columns in grouped.items()}
+
+    @cached_property
+    def connected(self) -> frozenset[str]:
+        """Datasets that brought at least one row."""
+        rows = self.run(Query("select distinct dataset from meta.datasets where row_count > 0", ()))
+        return frozenset(rows["dataset"].to_list())
+
+    def age(self, now: datetime) -> timedelta:
+        """How far the data lies behind `now` (UTC, without a zone)."""
+        return now - self.as_of
+
+
+_opened: dict[str, Snapshot] = {}
+
+
+def open_snapshot(home: Path) -> Snapshot | None:
+    """The snapshot that is published now, or None where nothing has been. Raises SnapshotBroken."""
+    published = snapshots.published(home)
+    if published is None:
+        return None
+    key = f"{published.file}|{published.sha256}|{published.held}"
+    if key not in _opened:
+        _opened[key] = Snapshot(
+            run_id=published.run_id,
+            as_of=published.as_of,
+            published_at=published.published_at,
+            file=Path(published.file),
+            is_held=published.held,
+        )
+    return _opened[key]
+
+
+def complete_filter(snapshot: Snapshot, wanted: Filter) -> Filter:
+    """The filter with both dates set: by default the last 12 full months before as_of."""
+    first, last = default_dates(snapshot.last_date)
+    return Filter(wanted.date_from or first, wanted.date_to or last, wanted.where)
+
+
+def _question(snapshot: Snapshot, scope: Scope, wanted: Filter, by: Sequence[str], period: str) -> kpi_sql.Question:
+    return kpi_sql.Question(
+        filter=complete_filter(snapshot, wanted),
+        by=tuple(by),
+        period=period,
+        last_date=snapshot.last_date,
+        regions=scope.regions,
+    )
+
+
+def values(
+    snapshot: Snapshot,
+    scope: Scope,
+    kpi: Kpi,
+    wanted: Filter,
+    by: Sequence[str] = (),
+    period: str = "total",
+) -> pl.DataFrame:
+    """The values of one KPI, a row for each period and combination of the dimensions in `by`.
+
+    Columns: kpi, period (first business day; null for total), the dimensions, value, numerator,
+    denominator, n, lower, upper (95 % interval), state, as_of, run_id, definition_version. A period
+    without units is there with state `empty`. Raises KpiQuestionInvalid.
+    """
+    question = _question(snapshot, scope, wanted, by, period)
+    mart_columns = snapshot.columns.get(kpi.mart.model, ()) if kpi.mart else ()
+    query = kpi_sql.value_query(kpi, question, mart_columns)
+    found = snapshot.run(query).with_columns(pl.col("numerator").cast(pl.Float64 if kpi.kind == "mean" else pl.Int64))
+    filled = _fill(found, question)
+    missing = [name for name in kpi.datasets if name not in snapshot.connected]
+    if missing:
+        filled = filled.with_columns(
+            pl.lit("not_connected").alias("state"),
+            *(pl.lit(None, dtype=filled.schema[name]).alias(name) for name in ("value", "numerator", "lower", "upper")),
+        )
+    return filled.select(
+        pl.lit(kpi.id).alias("kpi"),
+        "period",
+        *by,
+        *("value", "numerator", "denominator", "n", "lower", "upper", "state"),
+        pl.lit(snapshot.as_of).alias("as_of"),
+        pl.lit(snapshot.run_id).alias("run_id"),
+        pl.lit(kpi.version).alias("definition_version"),
+    ).sort(["period", *by], nulls_last=True)
+
+
+def _fill(found: pl.DataFrame, question: kpi_sql.Question) -> pl.DataFrame:
+    """Add a row of state `empty` for every period, and combination of dimensions, that has no units."""
+    first, last = question.dates
+    if question.period == "total":
+        wanted = pl.DataFrame({"period": [None]}, schema={"period": pl.Date})
+    else:
+        wanted = pl.DataFrame({"period": periods_between(first, last, question.period)}, schema={"period": pl.Date})
+    if question.by:
+        wanted = wanted.join(found.select(question.by).unique(), how="cross")
+    filled = wanted.join(found, on=["period", *question.by], how="left", nulls_equal=True)
+    return filled.with_columns(
+        pl.col("n").fill_null(0),
+        pl.col("numerator").fill_null(0),
+        pl.col("state").fill_null("empty"),
+    )
+
+
+def rows(
+    snapshot: Snapshot,
+    scope: Scope,
+    kpi: Kpi,
+    wanted: Filter,
+    part: str = "denominator",
+    limit: int | None = None,
+) -> pl.DataFrame:
+    """The units behind a KPI's total under the filter: part `denominator` or `numerator`."""
+    if part not in ("denominator", "numerator"):
+        raise KpiQuestionInvalid("unknown_part", part=part)
+    question = _question(snapshot, scope, wanted, (), "total")
+    return snapshot.run(kpi_sql.rows_query(kpi, question, part, limit))
+
+
+def curve(snapshot: Snapshot, scope: Scope, kpi: Kpi, wanted: Filter, by: Sequence[str] = ()) -> pl.DataFrame:
+    """The Kaplan-Meier curve: the dimensions, duration (s, or 1 = the limit), survival, lower, upper, at_risk."""
+    return snapshot.run(kpi_sql.curve_query(kpi, _question(snapshot, scope, wanted, by, "total")))
+
+
+def table(
+    snapshot: Snapshot,
+    scope: Scope,
+    name: str,
+    wanted: Filter,
+    time: str = "date",
+    limit: int = ROW_LIMIT,
+) -> pl.DataFrame:
+    """A mart or fact by name, under the filter. `time` is its business-date column."""
+    columns = snapshot.columns.get(name)
+    if columns is None or not name.startswith(("marts.", "core.")):
+        raise KpiQuestionInvalid("unknown_table", table=name)
+    if time not in columns:
+        raise KpiQuestionInvalid("unknown_column", table=name, column=time)
+    complete = complete_filter(snapshot, wanted)
+    conditions, binds = [f"{time} between ? and ?"], [complete.date_from, complete.date_to]
+    values_by_column: dict[str, tuple[str, ...]] = dict(complete.where)
+    if scope.regions is not None:
+        conditions.append("list_contains(?::varchar[], region)")
+        binds.append(list(scope.regions))  # type: ignore[arg-type]
+    for dimension, allowed in values_by_column.items():
+        if dimension not in columns:
+            continue  # the table has no such slice: it shows all of it, as the page says
+        conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
+        binds.append(list(allowed))  # type: ignore[arg-type]
+    sql = f"select * from {name} where {' and '.join(conditions)} order by {time} limit ?"
+    return snapshot.run(Query(sql, (*binds, limit)))
+
+
+def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
+    """A table of the run's records: run, loads, checks, quarantine, findings, datasets, targets."""
+    full = f"meta.{name}"
+    if full not in snapshot.columns:
+        raise KpiQuestionInvalid("unknown_table", table=full)
+    return snapshot.run(Query(f"select * from {full}", ()))
+
+
+def dimension_values(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:
+    """The values a dimension takes among tickets, customers and orders, most frequent first."""
+    if dimension not in snapshot.columns.get("marts.mart_dimensions", ()) and dimension not in (
+        "region",
+        "area",
+        "tier",
+        "channel",
+        "customer_type",
+        "product",
+        "product_group",
+        "source",
+    ):
+        raise KpiQuestionInvalid("unknown_dimension", kpi="", dimension=dimension, known="")
+    condition = "" if scope.regions is None else "and (dimension <> 'region' or list_contains(?::varchar[], value))"
+    binds: tuple[object, ...] = (dimension, *(() if scope.regions is None else (list(scope.regions),)))
+    sql = f"select value from marts.mart_dimensions where dimension = ? {condition} order by unit_count desc, value"
+    return [str(value) for value in snapshot.run(Query(sql, binds))["value"].to_list()]
+
+
+__all__ = [
+    "Filter",
+    "Snapshot",
+    "complete_filter",
+    "curve",
+    "dimension_values",
+    "meta",
+    "open_snapshot",
+    "period_start",
+    "rows",
+    "table",
+    "values",
+]

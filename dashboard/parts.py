@@ -1,0 +1,182 @@
+"""Pieces that pages share: the state of the data, titles, tables, charts that may be empty, first run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import filters, formats
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import altair as alt
+
+    from dashboard.labels import Translate
+    from dashboard.session import View
+
+# A nightly load is a day old just before the next one; half a day more means that a night was missed.
+OLD_AFTER: Final = timedelta(hours=36)
+LISTED: Final = 12
+
+
+def data_state(view: View) -> None:
+    """One line on how far the data reach; red when a night was missed or publishing is held."""
+    snapshot = view.snapshot
+    behind = snapshot.age(datetime.now(UTC).replace(tzinfo=None))
+    fields = {
+        "as_of": formats.instant(snapshot.as_of, view.zone),
+        "age": formats.age(behind, view.lang),
+        "run": snapshot.run_id,
+    }
+    if snapshot.is_held:
+        st.error(view.t("banner.held", **fields), icon=":material/pause_circle:")
+    elif behind > OLD_AFTER:
+        st.error(view.t("banner.old", **fields), icon=":material/schedule:")
+    else:
+        st.caption(view.t("banner.fresh", **fields))
+
+
+def title(view: View, page: str) -> None:
+    """The page's title, the question it answers, and which dates and slices it is about."""
+    st.title(view.t(f"pages.{page}.title"), anchor=False)
+    st.caption(view.t(f"pages.{page}.question"))
+    st.caption(f":material/date_range: {filters.describe(view.choice, view.lang, view.t)}")
+
+
+def section(view: View, key: str) -> None:
+    """A heading with one line below that says how to read what follows."""
+    st.subheader(view.t(f"sections.{key}.title"), anchor=False)
+    st.caption(view.t(f"sections.{key}.note"))
+
+
+def needs(view: View, *datasets: str) -> bool:
+    """True if the datasets are connected; else say which are not. Never a zero in their place."""
+    missing = [name for name in datasets if not view.is_connected(name)]
+    if missing:
+        names = "、".join(view.t(f"datasets.{name}") for name in missing)
+        st.info(f"**{view.t('states.not_connected')}** · {view.t('parts.connect', datasets=names)}", icon=":material/link_off:")
+    return not missing
+
+
+def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], alt.Chart | alt.LayerChart]) -> None:
+    """Draw the frame, or say that nothing was counted in these dates."""
+    if frame.is_empty():
+        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        return
+    st.altair_chart(draw(frame), width="stretch")
+
+
+def table(
+    view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None
+) -> None:
+    """A table with headings, instants and dimension values in the reader's language and time zone."""
+    if frame.is_empty():
+        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        return
+    readable = _readable(view, view.named(frame, *dimensions))
+    st.dataframe(readable, hide_index=True, width="stretch", height=height or "auto")
+
+
+def values_table(view: View, frame: pl.DataFrame, unit: str, *dimensions: str) -> None:
+    """KPI values by group as text: value, 95 % interval, n, state."""
+    if frame.is_empty():
+        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        return
+    rows = [
+        {
+            **{view.labels.dimension(name): row[name] for name in dimensions},
+            view.t("chart.value"): formats.value(row["value"], unit, view.lang),
+            view.t("chart.interval"): formats.interval(row["lower"], row["upper"], unit, view.lang),
+            "n": formats.number(row["n"], view.lang),
+            view.t("chart.state"): view.t(f"states.{row['state']}"),
+        }
+        for row in frame.iter_rows(named=True)
+    ]
+    st.dataframe(pl.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def complaint_list(view: View, waiting: pl.DataFrame) -> None:
+    """Open complaints, the least time left first; the time left in words, since it decides what to do."""
+    if waiting.is_empty():
+        st.success(view.t("complaint_list.none"), icon=":material/task_alt:")
+        return
+    words = [_time_left(view, left) for left in waiting["left_seconds"]]
+    ages = [formats.duration(age, view.lang) for age in waiting["age_seconds"]]
+    late = sum(left is not None and left < 0 for left in waiting["left_seconds"])
+    st.markdown(view.t("complaint_list.summary", open=waiting.height, late=late))
+    frame = waiting.with_columns(
+        pl.Series("time_left", words, dtype=pl.String), pl.Series("age", ages, dtype=pl.String)
+    )
+    names = ("complaint_id", "time_left", "age", "grade", "reason", "received_at", "due_at", "region", "tier", "product")
+    dimensions = ("grade", "reason", "region", "tier", "product")
+    table(view, frame.select(name for name in names if name in frame.columns), dimensions=dimensions, height=320)
+
+
+def score_table(view: View, means: pl.DataFrame) -> None:
+    """Mean score by question with the number of answers."""
+    rows = {
+        view.t("chart.group"): [view.labels.value("survey_dimension", name) for name in means["dimension"]],
+        view.t("chart.mean"): [formats.value(mean, "score", view.lang) for mean in means["value"]],
+        "n": [formats.number(n, view.lang) for n in means["n"]],
+    }
+    if means.is_empty():
+        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        return
+    st.dataframe(pl.DataFrame(rows), hide_index=True, width="stretch")
+
+
+def pick(view: View, key: str, options: Sequence[str], words: str) -> str:
+    """A small either-or above a chart. `words` is the folder of the options' names in the language files."""
+    chosen = st.segmented_control(
+        view.t(f"{words}.label"),
+        options,
+        format_func=lambda code: view.t(f"{words}.{code}"),
+        default=options[0],
+        required=True,
+        key=f"{key}_{view.lang}",
+        label_visibility="collapsed",
+    )
+    return str(chosen)
+
+
+def first_run(t: Translate, home: str) -> None:
+    """Nothing has been published yet: say so, and what to do."""
+    st.title(t("first_run.title"), anchor=False)
+    st.info(t("first_run.meaning", home=home), icon=":material/rocket_launch:")
+    st.markdown(t("first_run.demo"))
+    st.code("aftercare demo", language="bash")
+    st.markdown(t("first_run.own"))
+    st.code("aftercare run EXPORTS_DIR\naftercare serve", language="bash")
+    st.caption(t("first_run.stopped"))
+
+
+def _time_left(view: View, seconds: float | None) -> str:
+    if seconds is None:
+        return formats.MISSING
+    key = "late" if seconds < 0 else "left"
+    return view.t(f"complaint_list.{key}", time=formats.duration(abs(seconds), view.lang))
+
+
+def _readable(view: View, frame: pl.DataFrame) -> pl.DataFrame:
+    renamed: dict[str, str] = {}
+    columns: list[pl.Expr] = []
+    for name, kind in frame.schema.items():
+        column = pl.col(name)
+        if isinstance(kind, pl.Datetime):
+            column = _local(column, kind, view.zone)
+        elif name.endswith("_seconds"):
+            column = (column.cast(pl.Float64) / 3_600).round(2)
+        elif isinstance(kind, pl.Decimal):
+            column = column.cast(pl.Float64)
+        columns.append(column)
+        renamed[name] = view.labels.column(name)
+    return frame.with_columns(columns).rename(renamed)
+
+
+def _local(column: pl.Expr, kind: pl.Datetime, zone: str) -> pl.Expr:
+    aware = column if kind.time_zone else column.dt.replace_time_zone("UTC")
+    return aware.dt.convert_time_zone(zone).dt.strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,141 @@
+"""What the data quality page says about the night that was published: files, rows held back, checks."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import formats, parts, shapes
+from data_checks import contract
+from data_checks.rules import rules
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from dashboard.session import View
+
+_LOAD_COLUMNS: Final = (
+    "source", "feed", "file", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate",
+    "state", "data_through", "loaded_at", "bytes", "sha256", "because",
+)  # fmt: skip
+_CHECK_COLUMNS: Final = (
+    "severity", "suite", "expectation", "column_name", "unexpected_count", "element_count", "stage",
+)  # fmt: skip
+_COUNTS: Final = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
+
+
+def summary(view: View) -> None:
+    """Four sums over the loads: read = loaded + held back + duplicates."""
+    loads_ = view.meta("loads")
+    sums = {name: int(loads_[name].sum() or 0) for name in _COUNTS}
+    accuracy = sums["rows_loaded"] + sums["rows_duplicate"], sums["rows_read"]
+    with st.container(horizontal=True):
+        for name, count in sums.items():
+            st.metric(view.t(f"quality.{name}"), formats.number(count, view.lang), border=True, width=190)
+        share = accuracy[0] / accuracy[1] if accuracy[1] else None
+        st.metric(
+            view.t("quality.accuracy"), formats.percent(share, 2), border=True, width=190, help=view.t("quality.accuracy_help")
+        )
+
+
+def runs(view: View) -> None:
+    """The last nights and how each ended."""
+    frame = view.meta("runs")
+    verdicts = [view.t(f"verdicts.{verdict or 'running'}") for verdict in frame["verdict"]]
+    told = frame.with_columns(pl.Series("verdict", verdicts, dtype=pl.String)).sort("started_at", descending=True)
+    parts.table(view, _only(told, ("started_at", "ended_at", "verdict", "as_of", "run_id")))
+
+
+def loads(view: View) -> None:
+    """Every file of the ledger with its accounting, the newest first."""
+    frame = view.meta("loads")
+    order = [name for name in ("loaded_at", "file") if name in frame.columns]
+    parts.table(view, _only(frame.sort(order, descending=True), _LOAD_COLUMNS), height=330)
+
+
+def reasons(view: View) -> pl.DataFrame:
+    """Why rows were held back: reason (in words), count, share."""
+    frame = _quarantine(view)
+    if frame.is_empty():
+        return pl.DataFrame(schema={"reason": pl.String, "count": pl.Int64, "share": pl.Float64})
+    counts = shapes.counted(frame.group_by("code").agg(pl.col("row_count").sum()), "code", "row_count", top=20)
+    return shapes.labelled(counts.rename({"code": "reason"}), "reason", lambda code: _rule_label(view, str(code)))
+
+
+def advice(view: View) -> None:
+    """Where the held-back rows lie, and what to do about each reason."""
+    frame = _quarantine(view)
+    if frame.is_empty():
+        return
+    known = rules()
+    words = {code: known[code].advice[view.lang] if code in known else formats.MISSING for code in frame["code"].unique()}
+    told = frame.with_columns(
+        pl.Series("reason", [_rule_label(view, code) for code in frame["code"]], dtype=pl.String),
+        pl.col("code").replace_strict(words, default=formats.MISSING).alias("advice"),
+    ).sort("row_count", descending=True)
+    parts.table(view, _only(told, ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")))
+
+
+def checks(view: View) -> None:
+    """Failed checks with their reason; the passed ones as a count."""
+    frame = view.meta("checks")
+    failed = frame.filter(~pl.col("success"))
+    st.markdown(view.t("quality.checks_passed", passed=frame.height - failed.height, all=frame.height))
+    if failed.is_empty():
+        return
+    severities = [view.t(f"severities.{severity}") for severity in failed["severity"]]
+    told = failed.with_columns(pl.Series("severity", severities, dtype=pl.String))
+    told = told.rename({f"reason_{view.lang}": "reason"})
+    parts.table(view, _only(told, (*_CHECK_COLUMNS[:4], "reason", *_CHECK_COLUMNS[4:])))
+
+
+def findings(view: View) -> None:
+    """Warnings of the night as sentences."""
+    frame = view.meta("findings")
+    if frame.is_empty():
+        st.success(view.t("quality.no_findings"), icon=":material/task_alt:")
+        return
+    for row in frame.head(parts.LISTED).iter_rows(named=True):
+        st.markdown(f"- {_sentence(view, row)}")
+    if frame.height > parts.LISTED:
+        st.caption(view.t("quality.more_findings", count=frame.height - parts.LISTED))
+
+
+def datasets(view: View) -> None:
+    """Which datasets hold rows, from which source; the rest are named as not connected."""
+    frame = view.meta("datasets")
+    connected = frame.filter(pl.col("row_count") > 0).sort("dataset", "source")
+    named = [view.t(f"datasets.{name}") for name in connected["dataset"]]
+    told = connected.with_columns(pl.Series("dataset", named, dtype=pl.String))
+    parts.table(view, _only(told, ("dataset", "source", "row_count", "data_through")))
+    missing = [name for name in contract.datasets() if name not in set(connected["dataset"])]
+    if missing:
+        names = "、".join(view.t(f"datasets.{name}") for name in missing)
+        st.caption(f"{view.t('states.not_connected')}: {names}")
+
+
+def _quarantine(view: View) -> pl.DataFrame:
+    """Rows held back by file, column and reason, with row_count."""
+    places = ("source", "feed", "file", "dataset", "column_name", "code")
+    return view.meta("quarantine").group_by(places).agg(pl.len().cast(pl.Int64).alias("row_count")).sort(places)
+
+
+def _rule_label(view: View, code: str) -> str:
+    rule = rules().get(code)
+    return rule.label[view.lang] if rule else code
+
+
+def _sentence(view: View, row: Mapping[str, Any]) -> str:
+    fields = row.get("fields") or {}
+    known = json.loads(fields) if isinstance(fields, str) else dict(fields)
+    try:
+        return view.t(f"findings.{row['code']}", **known)
+    except KeyError:
+        return f"{_rule_label(view, str(row['code']))} · {', '.join(f'{k}={v}' for k, v in known.items())}"
+
+
+def _only(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    return frame.select(name for name in names if name in frame.columns)

@@ -1,0 +1,106 @@
+"""One KPI value with everything that must stand beside it, and what may be said about it.
+
+Whether a change is real, whether a target is met and whether the number may be shown at all are
+decided here, once, so that a card, a table and a list of "what needs attention" never disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import hypot
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+Verdict = Literal["better", "worse", "unclear", "none"]
+
+HIDE_BELOW: Final = 10
+DOUBT_BELOW: Final = 30
+_UNSHOWN: Final = ("empty", "not_connected", "not_reached")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One row of query.values."""
+
+    kpi: str
+    state: str
+    value: float | None
+    numerator: int | None
+    denominator: int | None
+    n: int
+    lower: float | None
+    upper: float | None
+    definition_version: str = ""
+
+    @classmethod
+    def of(cls, row: Mapping[str, object]) -> Reading:
+        known = {name: row.get(name) for name in cls.__dataclass_fields__}
+        known["n"] = known["n"] or 0
+        known["definition_version"] = known["definition_version"] or ""
+        return cls(**known)  # type: ignore[arg-type]  # a frame's row carries no types
+
+    @property
+    def is_connected(self) -> bool:
+        return self.state != "not_connected"
+
+    @property
+    def is_shown(self) -> bool:
+        """False: there is no number, or so few cases that the number would mislead."""
+        return self.value is not None and self.state not in _UNSHOWN and not self.is_too_few
+
+    @property
+    def is_too_few(self) -> bool:
+        return self.state == "small_n" and self.n < HIDE_BELOW
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Few cases: shown in grey, without arrow, rank or verdict."""
+        return self.state == "small_n"
+
+    @property
+    def is_provisional(self) -> bool:
+        return self.state == "provisional"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One absolute target that holds on the day the data reach."""
+
+    value: float
+    source: str = ""
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def is_met(self, reading: Reading, better: str) -> bool | None:
+        """None: nothing can be said (no number, too few cases, or no direction is better)."""
+        if reading.value is None or not reading.is_shown or reading.is_doubtful or better == "neutral":
+            return None
+        return reading.value >= self.value if better == "higher" else reading.value <= self.value
+
+
+def compare(now: Reading, earlier: Reading | None, better: str) -> Verdict:
+    """Did the KPI move, and for better or worse? "unclear" means: within the 95 % error."""
+    if earlier is None or not _comparable(now) or not _comparable(earlier):
+        return "none"
+    if now.value == earlier.value or better == "neutral" or not _is_beyond_noise(now, earlier):
+        return "unclear"
+    rose = now.value > earlier.value  # type: ignore[operator]  # _comparable: neither is None
+    return "better" if rose == (better == "higher") else "worse"
+
+
+def _comparable(reading: Reading) -> bool:
+    return reading.is_shown and not reading.is_doubtful
+
+
+def _is_beyond_noise(now: Reading, earlier: Reading) -> bool:
+    """Newcombe's rule: the difference against the two half-intervals that face each other.
+
+    A value without an interval (a count) is taken as it is: it was counted, not estimated.
+    """
+    high, low = (now, earlier) if now.value > earlier.value else (earlier, now)  # type: ignore[operator]
+    facing = ((high.value, high.lower), (low.upper, low.value))
+    halves = [upper - lower for upper, lower in facing if upper is not None and lower is not None]
+    return (high.value or 0.0) - (low.value or 0.0) > hypot(*halves)

@@ -1,0 +1,223 @@
+"""Who is looking, in which language, at which published snapshot, through which filter.
+
+app.py begins a view once a run; pages ask `current()` for it and read every number through it. Reads
+are cached by snapshot, scope, definition and filter: a published snapshot never changes, so nothing in
+the cache can go stale, and the bounds keep a long-running server small.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, cast
+
+import polars as pl
+import streamlit as st
+
+from dashboard import periods, readings, targets
+from dashboard.labels import Labels
+from dashboard.metrics import query
+from dashboard.metrics.access import Scope
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date
+
+    from dashboard.labels import Translate
+    from dashboard.metrics.query import Snapshot
+    from dashboard.periods import Period
+
+Key = tuple[object, ...]
+Where = tuple[tuple[str, tuple[str, ...]], ...]
+
+ROWS_SHOWN: Final = 500
+OPEN_SHOWN: Final = 5_000
+_COARSE_PERIODS: Final = ("day", "week")
+_STATE_KEY: Final = "_view"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the filter bar says."""
+
+    period: Period
+    comparison: str = "previous"
+    where: Where = ()
+
+
+@dataclass(frozen=True)
+class View:
+    """One reader's look at one snapshot."""
+
+    lang: str
+    t: Translate
+    snapshot: Snapshot
+    scope: Scope
+    choice: Choice
+
+    @cached_property
+    def labels(self) -> Labels:
+        return Labels(self.lang, self.t)
+
+    @property
+    def zone(self) -> str:
+        return self.snapshot.business_timezone
+
+    @property
+    def last_date(self) -> date:
+        return self.snapshot.last_date
+
+    def kpi(self, kpi_id: str) -> Kpi:
+        return load_kpis()[kpi_id]
+
+    def kpis(self, *kpi_ids: str) -> list[Kpi]:
+        """Those of the KPIs that sql/kpis defines, in the order asked for."""
+        known = load_kpis()
+        return [known[kpi_id] for kpi_id in kpi_ids if kpi_id in known]
+
+    def filter(self, period: Period | None = None) -> Filter:
+        dates = period or self.choice.period
+        return Filter(dates.first, dates.last, dict(self.choice.where))
+
+    def reading(self, kpi: Kpi, period: Period | None = None) -> readings.Reading:
+        """The KPI over the chosen period, or another one, under the same filter."""
+        found = self._values(kpi, (), "total", period)
+        if found.is_empty():
+            return readings.Reading(kpi.id, "empty", None, None, None, 0, None, None)
+        return readings.Reading.of(found.row(0, named=True))
+
+    def earlier(self, comparison: str) -> Period:
+        return periods.before(self.choice.period, comparison)
+
+    def trend(self, kpi: Kpi, by: Sequence[str] = (), grain: str | None = None) -> pl.DataFrame:
+        """The KPI by day, week or month, whichever keeps the chosen period readable."""
+        step = grain or periods.grain(self.choice.period)
+        # A cohort KPI is taken on the first day of a month: shorter steps do not exist.
+        if kpi.over_time == "first" and step in _COARSE_PERIODS:
+            step = "month"
+        return self._values(kpi, tuple(by), step, None)
+
+    def by(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
+        """The KPI by dimension, values in the reader's language, groups without cases left out."""
+        found = self._values(kpi, dimensions, "total", None)
+        shown = (pl.col("n") > 0) & ((pl.col("state") != "small_n") | (pl.col("n") >= readings.HIDE_BELOW))
+        return self.named(found.filter(shown), *dimensions)
+
+    def named(self, frame: pl.DataFrame, *dimensions: str) -> pl.DataFrame:
+        """The frame with dimension values in the reader's language."""
+        for name in dimensions:
+            words = [self.labels.value(name, each) for each in frame[name]]
+            frame = frame.with_columns(pl.Series(name, words, dtype=pl.String))
+        return frame
+
+    def curve(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
+        key = (*self._key(None), kpi.id, kpi.version, dimensions)
+        found = _curve(key, lambda: query.curve(self.snapshot, self.scope, kpi, self.filter(), dimensions))
+        return self.named(found, *dimensions)
+
+    def rows(self, kpi: Kpi, part: str = "denominator") -> pl.DataFrame:
+        """At most 500 of the units behind the KPI's value."""
+        key = (*self._key(None), kpi.id, kpi.version, part)
+        return _rows(
+            key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN)
+        )
+
+    def open_rows(self, kpi: Kpi) -> pl.DataFrame:
+        """The units of a stock on the newest full day, whatever the period: what waits now, waits for somebody."""
+        newest = periods.Period(self.last_date, self.last_date)
+        key = (*self._key(newest), kpi.id, kpi.version, "open")
+        wanted = self.filter(newest)
+        return _rows(
+            key, lambda: query.rows(self.snapshot, self.scope, kpi, wanted, "numerator", limit=OPEN_SHOWN)
+        )
+
+    def sums(self, mart: str, by: Sequence[str] = (), period: str = "total") -> pl.DataFrame:
+        """The counts of a mart under the filter, added up by `by` and period."""
+        name = f"marts.{mart}"
+        key = (*self._key(None), name, tuple(by), period)
+        return _sums(
+            key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period)
+        )
+
+    def meta(self, name: str) -> pl.DataFrame:
+        return _meta((self.snapshot.run_id, name), lambda: query.meta(self.snapshot, name))
+
+    def is_connected(self, *datasets: str) -> bool:
+        return set(datasets) <= self.snapshot.connected
+
+    def target(self, kpi: Kpi) -> readings.Target | None:
+        """The absolute target for the whole, or for the one slice looked at, that holds on the last day."""
+        return targets.absolute(self.meta("targets"), kpi.id, dict(self.choice.where), self.last_date)
+
+    def targets(self, kpi: Kpi) -> pl.DataFrame:
+        """Every target row of the KPI, also relative ones and those of single slices."""
+        return targets.rows_of(self.meta("targets"), kpi.id)
+
+    def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
+        key = (*self._key(period), kpi.id, kpi.version, by, grain)
+        return _values(
+            key,
+            lambda: query.values(self.snapshot, self.scope, kpi, self.filter(period), by=by, period=grain),
+        )
+
+    def _key(self, period: Period | None) -> Key:
+        return (self.snapshot.run_id, self.scope, period or self.choice.period, self.choice.where)
+
+
+def home() -> Path:
+    """Where the nightly run publishes: AFTERCARE_HOME, as `aftercare serve --home` sets it."""
+    return Path(os.environ.get("AFTERCARE_HOME", "./warehouse"))
+
+
+def open_published() -> Snapshot | None:
+    """What is published at this moment; a new night appears on the reader's next click."""
+    return query.open_snapshot(home())
+
+
+def options(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:
+    """The values a reader may filter by."""
+    key = (snapshot.run_id, scope, dimension)
+    return _options(key, lambda: query.dimension_values(snapshot, scope, dimension))
+
+
+def begin(view: View) -> None:
+    st.session_state[_STATE_KEY] = view
+
+
+def current() -> View:
+    """The view that app.py began in this run."""
+    return cast("View", st.session_state[_STATE_KEY])
+
+
+# Streamlit hashes `key` and leaves `_read` alone: the key alone decides what is the same question.
+@st.cache_data(max_entries=3_000, show_spinner=False)
+def _values(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _curve(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def _rows(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=300, show_spinner=False)
+def _sums(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=30, show_spinner=False)
+def _meta(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def _options(key: Key, _read: Callable[[], list[str]]) -> list[str]:
+    return _read()

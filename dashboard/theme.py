@@ -1,0 +1,57 @@
+"""Colours and the little CSS the dashboard needs. Chosen to be told apart by colour-blind readers.
+
+The hues are Okabe and Ito's, moved to mid tones that keep at least 2.9 : 1 against both the white and
+the dark page. Better is blue and worse is orange: red and green are confused by one man in twelve,
+and in China red also means "rising".
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLUE: Final = "#2F7EC0"
+ORANGE: Final = "#D9772B"
+GREEN: Final = "#1B9E77"
+PINK: Final = "#C06BA6"
+SKY: Final = "#56B4E9"
+GOLD: Final = "#B8932A"
+RED: Final = "#D1495B"
+GREY: Final = "#8A8F98"
+PALE: Final = "#B9BEC6"
+
+CATEGORIES: Final = (BLUE, ORANGE, GREEN, PINK, GOLD, SKY, RED, GREY)
+
+BETTER: Final = "blue"
+WORSE: Final = "orange"
+UNCLEAR: Final = "gray"
+
+# The five fates of a promise. Light greys judge nobody: not due yet, or no promise was made.
+SLA_COLOURS: Final = {
+    "met": BLUE,
+    "breached": ORANGE,
+    "open_breach": RED,
+    "not_due": PALE,
+    "no_policy": GREY,
+}
+
+GRADE_COLOURS: Final = {"general": BLUE, "major": ORANGE, "unknown": PALE}
+OUTCOME_COLOURS: Final = {"settled": BLUE, "unsettled": ORANGE, "maturing": PALE}
+NPS_COLOURS: Final = {"promoter": BLUE, "passive": PALE, "detractor": ORANGE}
+# From worst to best score: orange to blue through grey, so that the middle takes no side.
+SCORE_COLOURS: Final = ("#C65D16", "#E3A15F", "#B9BEC6", "#7FB2DE", "#2F7EC0")
+
+SEVERITY_COLOURS: Final = {"stop": "red", "quarantine": "orange", "flag": "violet", "warn": "gray"}
+
+# Streamlit's own components leave these three to us: phones need the width, cards the density.
+CSS: Final = """
+<style>
+.stMainBlockContainer {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1800px;}
+@media (max-width: 640px) {
+  .stMainBlockContainer {padding-left: 0.9rem; padding-right: 0.9rem;}
+  h1 {font-size: 1.6rem !important;}
+}
+[class*="st-key-card_"] [data-testid="stMetricValue"] {font-size: 1.7rem; line-height: 1.25;}
+[class*="st-key-card_"] [data-testid="stMetricValue"] > div {white-space: normal;}
+[class*="st-key-card_"] [data-testid="stCaptionContainer"] p {margin-bottom: 0.1rem; font-size: 0.8rem;}
+</style>
+"""

@@ -1,0 +1,201 @@
+"""The gate: may what was landed be loaded, and may what was built be published?
+
+Fails closed. A check that raised, did not answer or was never declared counts as failed with severity stop, and a
+gate that checked nothing stops. Great Expectations is imported only when a gate runs.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from data_checks.contract import datasets
+from data_checks.rules import row_rules, rules
+
+if TYPE_CHECKING:
+    from great_expectations.core import ExpectationSuite
+
+    from data_checks.duckdb_gx import Outcome, Validator
+
+EXPORTS, MARTS = "exports", "marts"
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check of one table. Counts are None where the check could not run or has nothing to count."""
+
+    stage: str
+    suite: str
+    expectation: str
+    column: str
+    severity: str
+    success: bool
+    unexpected_count: int | None
+    element_count: int | None
+    code: str
+    reason_zh: str
+    reason_en: str
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Every check of one stage."""
+
+    stage: str
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        return tuple(check for check in self.checks if not check.success)
+
+    @property
+    def verdict(self) -> str:
+        """pass, warn or stop; having checked nothing is stop."""
+        severities = {check.severity for check in self.failed}
+        if not self.checks or severities - {"warn"}:
+            return "stop"
+        return "warn" if severities else "pass"
+
+
+def run_export_checks(
+    connection: duckdb.DuckDBPyConnection,
+    catalog: str,
+    tables: Mapping[str, str | Sequence[str]],
+    *,
+    as_of_limit: datetime | None = None,
+    may_be_empty: Iterable[str] = (),
+    keys: Mapping[str, Sequence[str]] | None = None,
+) -> GateResult:
+    """Check landed datasets.
+
+    Args:
+        connection: sees the tables. What it has not committed is invisible here: checks run on a cursor of it.
+        catalog: unqualified names are looked up in this attached database.
+        tables: dataset -> qualified table, or several that are checked as one; raw row shape.
+        as_of_limit: instants after it are in the future (UTC); default: a day from now.
+        may_be_empty: datasets that may have no row.
+        keys: natural keys where source.toml declares other than the contract's.
+    """
+    limit = as_of_limit or datetime.now(UTC).replace(tzinfo=None) + timedelta(days=1)
+    if not tables:
+        return GateResult(EXPORTS, (_verdict(EXPORTS, EXPORTS, "no_checks"),))
+
+    from data_checks.duckdb_gx import validator
+    from data_checks.suites import exports
+
+    checks: list[CheckResult] = []
+    with validator(connection, catalog) as running:
+        for name, table in tables.items():
+            dataset = datasets().get(name)
+            if dataset is None:
+                checks.append(_verdict(EXPORTS, f"exports.{name}", "no_suite", name))
+                continue
+            suite = exports.suite_for(
+                dataset,
+                row_rules(name),
+                may_be_empty=name in set(may_be_empty),
+                key=(keys or {}).get(name),
+            )
+            checks.extend(_checked(running, EXPORTS, name, _landed(table, limit), suite))
+    return GateResult(EXPORTS, tuple(checks))
+
+
+def run_mart_checks(
+    connection: duckdb.DuckDBPyConnection, catalog: str, models: Mapping[str, Sequence[str]]
+) -> GateResult:
+    """Check built models.
+
+    Args:
+        connection: sees the build; only what it has committed is checked.
+        catalog: the attached database that holds the schemas core and marts. If it also holds
+            meta.previous_volumes (dataset, row_count), volumes are compared; dataset is a model's name there.
+        models: model -> its grain, for every model that would be published: "marts.mart_x", "core.fct_y".
+    """
+    if not any(name.startswith("marts.") for name in models):
+        return GateResult(MARTS, (_verdict(MARTS, MARTS, "no_checks"),))
+
+    from data_checks.duckdb_gx import validator
+    from data_checks.suites import marts
+
+    columns = _columns(connection, catalog)
+    has_volumes = "meta.previous_volumes" in columns
+    checks: list[CheckResult] = []
+    with validator(connection, catalog) as running:
+        for name, grain in models.items():
+            model = marts.declared(name)
+            if model is None or not grain:
+                checks.append(_verdict(MARTS, name, "no_suite", name))
+                continue
+            suite = marts.suite_for(name, model, grain=grain, columns=columns.get(name, ()), has_volumes=has_volumes)
+            view = name.replace(".", "__")
+            checks.extend(_checked(running, MARTS, view, f"select * from {name}", suite))
+    return GateResult(MARTS, tuple(checks))
+
+
+def _landed(table: str | Sequence[str], limit: datetime) -> str:
+    tables = [table] if isinstance(table, str) else list(table)
+    rows = " union all by name ".join(f"select * from {one}" for one in tables)
+    return f"select *, timestamp '{limit:%Y-%m-%d %H:%M:%S.%f}' as as_of_limit from ({rows})"
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, list[str]]:
+    """schema.table -> its columns, in one attached database."""
+    query = """
+        select schema_name || '.' || table_name, list(column_name order by column_index)
+        from duckdb_columns() where database_name = ? group by 1
+    """
+    return dict(connection.cursor().execute(query, [catalog]).fetchall())
+
+
+def _checked(
+    running: "Validator", stage: str, view: str, select: str, suite: "ExpectationSuite"
+) -> Iterator[CheckResult]:
+    """Run one suite; if the table itself cannot be read, that is the one result."""
+    try:
+        validation = running.validate(view, select, suite)
+    except duckdb.Error as error:
+        yield _verdict(stage, suite.name, "could_not_run", str(error).splitlines()[0])
+        return
+    if not validation.outcomes:
+        yield _verdict(stage, suite.name, "no_checks")
+    for outcome in validation.outcomes:
+        yield _result(stage, suite.name, outcome, validation.element_count)
+
+
+def _result(stage: str, suite: str, outcome: "Outcome", element_count: int | None) -> CheckResult:
+    meta = outcome.meta
+    crashed = outcome.error is not None
+    why = rules()["could_not_run"].label
+    return CheckResult(
+        stage=stage,
+        suite=suite,
+        expectation=outcome.expectation,
+        column=meta["column"],
+        severity="stop" if crashed else meta["severity"],
+        success=outcome.success,
+        unexpected_count=outcome.unexpected_count,
+        element_count=element_count,
+        code="could_not_run" if crashed else meta["code"],
+        reason_zh=f"{why['zh']}：{meta['zh']}（{outcome.error}）" if crashed else meta["zh"],
+        reason_en=f"{why['en']}: {meta['en']} ({outcome.error})" if crashed else meta["en"],
+    )
+
+
+def _verdict(stage: str, suite: str, code: str, detail: str = "") -> CheckResult:
+    """A failed check that no expectation stands for."""
+    label = rules()[code].label
+    return CheckResult(
+        stage=stage,
+        suite=suite,
+        expectation="",
+        column="",
+        severity="stop",
+        success=False,
+        unexpected_count=None,
+        element_count=None,
+        code=code,
+        reason_zh=f"{label['zh']}：{detail}" if detail else label["zh"],
+        reason_en=f"{label['en']}: {detail}" if detail else label["en"],
+    )

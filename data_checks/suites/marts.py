@@ -1,0 +1,125 @@
+"""Built models: do they keep the promises of declarations.py, agree with the facts, and look like recent nights?"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from typing import Any
+
+from great_expectations.core import ExpectationSuite
+from great_expectations.expectations.expectation import Expectation
+
+from data_checks.duckdb_gx import gxe, suite_of
+from data_checks.suites.declarations import FACTS, MARTS, SLICES, Model
+from data_checks.suites.words import carries
+
+FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2029, 12, 31)
+UNUSUAL = 3  # times more, or less, than recent nights had
+
+
+def declared(model: str) -> Model | None:
+    """The promises of a model. None: a mart nobody declared, which must not be published."""
+    if model.startswith("marts."):
+        return MARTS.get(model)
+    return FACTS.get(model, Model(date=""))
+
+
+def suite_for(
+    name: str, model: Model, *, grain: Sequence[str], columns: Sequence[str], has_volumes: bool = False
+) -> ExpectationSuite:
+    """The checks of one model.
+
+    Args:
+        name: folder.file, for example marts.mart_tickets_daily.
+        grain: the columns its header declares as its grain.
+        columns: those the table has. Core models are checked for the slices among them; marts for all slices.
+        has_volumes: meta.previous_volumes (dataset, row_count) exists; dataset holds names like `name`.
+    """
+    is_mart = name.startswith("marts.")
+    slices = model.slices if is_mart else tuple(column for column in SLICES if column in columns)
+    expectations = [
+        gxe.ExpectTableRowCountToBeBetween(min_value=0, **carries("no_rows")),
+        _grain(tuple(grain)),
+        *_filled((model.date, *slices, *model.filled, *model.counts)),
+        *_ranges(model),
+        *_arithmetic(model),
+        *_totals(model),
+        *([_volume(name)] if has_volumes else []),
+    ]
+    return suite_of(name, expectations)
+
+
+def _grain(grain: tuple[str, ...]) -> Expectation:
+    words = carries("grain_not_unique", column=grain[0], detail=", ".join(grain))
+    unique: Expectation
+    if len(grain) == 1:
+        unique = gxe.ExpectColumnValuesToBeUnique(column=grain[0], **words)
+    else:
+        unique = gxe.ExpectCompoundColumnsToBeUnique(column_list=list(grain), ignore_row_if="never", **words)
+    return unique
+
+
+def _filled(columns: Sequence[str]) -> Iterator[Expectation]:
+    for column in dict.fromkeys(filter(None, columns)):
+        words = carries("model_missing_value", column=column)
+        yield gxe.ExpectColumnValuesToNotBeNull(column=column, **words)
+
+
+def _ranges(model: Model) -> Iterator[Expectation]:
+    if model.date:
+        words = carries("model_date_out_of_range", column=model.date)
+        predicate = f"{model.date} < date '{FIRST_DATE}' or {model.date} > date '{LAST_DATE}'"
+        yield _no_rows_where(predicate, words)
+    for column in model.counts:
+        words = carries("model_negative_count", column=column)
+        yield gxe.ExpectColumnValuesToBeBetween(column=column, min_value=0, **words)
+    for column, (low, high) in model.ranges.items():
+        words = carries("model_value_out_of_range", column=column, detail=f"{low} … {'' if high is None else high}")
+        yield gxe.ExpectColumnValuesToBeBetween(column=column, min_value=low, max_value=high, **words)
+
+
+def _arithmetic(model: Model) -> Iterator[Expectation]:
+    for part, whole in model.parts:
+        words = carries("part_exceeds_whole", column=part, detail=f"{part} ≤ {whole}")
+        yield gxe.ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=whole, column_B=part, or_equal=True, ignore_row_if="neither", **words
+        )
+    for part, whole in model.implies:
+        words = carries("part_exceeds_whole", column=part, detail=f"{part} → {whole}")
+        yield _no_rows_where(f"{part} and not coalesce({whole}, false)", words)
+    for whole, parts in model.sums.items():
+        words = carries("parts_do_not_add_up", column=whole, detail=f"{whole} = {' + '.join(parts)}")
+        yield _no_rows_where(f"{whole} is distinct from {' + '.join(parts)}", words)
+    for what, predicate in model.never.items():
+        words = carries("model_value_out_of_range", detail=what)
+        yield _no_rows_where(predicate, words)
+
+
+def _totals(model: Model) -> Iterator[Expectation]:
+    for measure, facts in model.totals.items():
+        words = carries("does_not_reconcile", column="" if measure == "rows" else measure, detail=measure)
+        total = "count(*)" if measure == "rows" else f"coalesce(sum({measure}), 0)"
+        yield _no_rows(
+            f"select 1 from (select {total} as total from {{batch}}) as mart "
+            f"where total is distinct from ({facts})",
+            words,
+        )
+
+
+def _volume(name: str) -> Expectation:
+    """Tonight's rows against the median of recent nights; a model without a past is never unusual."""
+    recent = f"select median(row_count) from meta.previous_volumes where dataset = '{name}' and row_count > 0"
+    return _no_rows(
+        "select 1 from (select count(*) as rows_now from {batch}) as tonight, "
+        f"(select ({recent}) as rows_before) as recent "
+        f"where rows_now > {UNUSUAL} * rows_before or {UNUSUAL} * rows_now < rows_before",
+        carries("volume_unusual"),
+    )
+
+
+def _no_rows_where(predicate: str, words: dict[str, Any]) -> Expectation:
+    return _no_rows(f"select 1 from {{batch}} where {predicate}", words)
+
+
+def _no_rows(query: str, words: dict[str, Any]) -> Expectation:
+    # Great Expectations gives {batch} an alias of its own unless the query says JOIN: these never do.
+    silent: Expectation = gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, **words)
+    return silent

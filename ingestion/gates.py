@@ -1,0 +1,105 @@
+"""The two gates of a run: landed exports before they are kept, built models before they are published.
+
+What is checked stands in data_checks; here it is asked, written to the ledger, and obeyed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from data_checks import gate
+from ingestion.errors import Finding
+from ingestion.steps import reached
+from ingestion.warehouse import ledger, models
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ingestion.landing import Landed
+    from ingestion.mapping import Feed, Source
+    from ingestion.night import Night
+
+NIGHTS_COMPARED = 7
+"""How many earlier nights say what a usual number of rows is."""
+
+
+def check_exports(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) -> None:
+    """Check what every file became, file by file: two full exports of one night may well overlap.
+
+    Raises:
+        Stopped: a check failed that stops the night.
+    """
+    tonight.progress.stage("check_exports", len(landed))
+    for one in landed:
+        tonight.progress.part(one.file)
+        feed = sources[one.source].feed(one.feed)
+        tables = {dataset: f'landing."{one.load_id}__{dataset}"' for dataset in one.datasets}
+        result = gate.run_export_checks(
+            tonight.con,
+            "scratch",
+            tables,
+            # A file without records is landing's to judge; one dataset of several may well get none.
+            may_be_empty=tables if one.rows_read or feed.may_be_empty else (),
+            keys=_keys(feed),
+        )
+        _obey(tonight, result, one.load_id)
+    reached("exports_checked")
+    tonight.stop_if_told()
+
+
+def _keys(feed: Feed) -> dict[str, tuple[str, ...]]:
+    """Keys that consist of our columns; one with a heading of theirs cannot be looked at any more."""
+    declared = {dataset.name: dataset.key for dataset in feed.datasets}
+    return {name: key for name, key in declared.items() if not any(part.startswith("@") for part in key)}
+
+
+def check_marts(tonight: Night) -> None:
+    """Check every model that would be published, against the facts and against recent nights.
+
+    Raises:
+        Stopped: a check failed that stops the night.
+    """
+    published = [model for model in models.load_models() if model.schema != "staging"]
+    tonight.progress.stage("check_marts", len(published))
+    _write_previous_volumes(tonight)
+    catalog = tonight.build_catalog
+    grains = {model.name: model.grain for model in published}
+    _obey(tonight, gate.run_mart_checks(tonight.con, catalog, grains), None)
+    reached("marts_checked")
+    tonight.stop_if_told()
+
+
+def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
+    """Write every check to the ledger; what failed becomes a finding, which may stop the night."""
+    ledger.record_checks(tonight.con, tonight.run_id, load_id, map(asdict, result.checks))
+    for check in result.checks:
+        if check.success:
+            tonight.checks.passed += 1
+            continue
+        stops = check.severity != "warn"
+        tonight.checks.failed += stops
+        tonight.checks.warned += not stops
+        fields: dict[str, str | int] = {
+            "suite": check.suite,
+            "column": check.column,
+            "zh": check.reason_zh,
+            "en": check.reason_en,
+        }
+        if check.unexpected_count is not None:
+            fields["rows"] = check.unexpected_count
+        tonight.tell("stop" if stops else "warn", Finding("check_failed", {**fields, "check": check.code}), load_id)
+
+
+def _write_previous_volumes(tonight: Night) -> None:
+    """meta.previous_volumes of the build: how many rows each model had on recent nights."""
+    tonight.con.execute("create schema if not exists meta")
+    tonight.con.execute(
+        """create table meta.previous_volumes as
+        with nights as (
+            select run_id from warehouse.meta.runs where verdict in ('published', 'held')
+            order by run_id desc limit ?
+        )
+        select model as dataset, row_count from warehouse.meta.volumes join nights using (run_id)""",
+        [NIGHTS_COMPARED],
+    )

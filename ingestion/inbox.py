@@ -1,0 +1,93 @@
+"""What has arrived: the files of EXPORTS_DIR that no night has taken in yet."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ingestion.errors import Finding
+from ingestion.mapping import find_exports
+from ingestion.warehouse.snapshots import sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from ingestion.mapping import ExportFile, Feed, Source
+
+LoadKey = tuple[str, str, str]
+"""Source, feed and content hash: what makes a file the same file, whatever its name."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One file to take in tonight."""
+
+    file: ExportFile
+    feed: Feed
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Tonight's files in loading order, and what is to be said about the others."""
+
+    arrivals: list[Arrival] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+
+def look(
+    exports: Path,
+    sources: Mapping[str, Source],
+    known: Mapping[LoadKey, str],
+    settle_seconds: float,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Inbox:
+    """Find tonight's files: those of a feed, settled, and not known by content from an earlier night.
+
+    Args:
+        known: what earlier nights took in: (source, feed, sha256) -> "loaded" or "retracted".
+        settle_seconds: a file changed less than this ago is waited for, once; if it changes again meanwhile,
+            it is left for the next night.
+    """
+    matched, unmatched = find_exports(exports, sources)
+    inbox = Inbox(findings=[Finding("unmatched_file", {"file": _name(exports, path)}) for path in unmatched])
+    growing = _wait(matched, settle_seconds, sleep)
+    taken: dict[LoadKey, str] = {}
+    for file in matched:
+        name = _name(exports, file.path)
+        if file.path in growing:
+            inbox.findings.append(Finding("still_changing", {"file": name}))
+            continue
+        key = (file.source, file.feed, sha256(file.path))
+        if key in taken:
+            inbox.findings.append(Finding("same_content", {"file": name, "other": taken[key]}))
+        elif known.get(key) == "retracted":
+            inbox.findings.append(Finding("retracted_file", {"file": name, "sha256": key[2]}))
+        elif key not in known:
+            taken[key] = name
+            inbox.arrivals.append(Arrival(file, sources[file.source].feed(file.feed), key[2]))
+    return inbox
+
+
+def _name(exports: Path, path: Path) -> str:
+    return path.relative_to(exports).as_posix()
+
+
+def _wait(files: list[ExportFile], settle_seconds: float, sleep: Callable[[float], None]) -> set[Path]:
+    """Let files settle that were changed just now; returns those that changed again meanwhile."""
+    now = time.time()
+    ages = {file.path: now - file.path.stat().st_mtime for file in files}
+    # A time in the future (another machine's clock) says nothing about the age, so such a file is watched too.
+    fresh = {path: min(max(age, 0.0), settle_seconds) for path, age in ages.items() if age < settle_seconds}
+    if not fresh:
+        return set()
+    before = {path: _stamp(path) for path in fresh}
+    sleep(settle_seconds - min(fresh.values()))
+    return {path for path in fresh if _stamp(path) != before[path]}
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    about = path.stat()
+    return about.st_size, about.st_mtime_ns

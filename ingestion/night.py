@@ -1,0 +1,218 @@
+"""One run's surroundings: the lock, the connections, the log, and settling what a killed run left behind."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from ingestion.steps import reached
+from ingestion.warehouse import engines, ledger, snapshots
+from ingestion.warehouse.errors import AnotherRun, WarehouseBusy
+from ingestion.warehouse.places import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from ingestion.errors import Finding
+    from ingestion.progress import Progress
+    from ingestion.settings import Settings
+
+log = logging.getLogger("aftercare.run")
+
+_RUN_ID = "%Y%m%dT%H%M%S"
+
+
+class Stopped(Exception):
+    """The gate stops the run; its reasons are among the night's findings."""
+
+
+@dataclass
+class Tally:
+    """How many checks held, and how many did not without stopping the run."""
+
+    passed: int = 0
+    warned: int = 0
+    failed: int = 0
+
+
+@dataclass
+class Night:
+    """What every stage of a run works with.
+
+    con: the build file is its main catalog; `warehouse` and `scratch` are attached.
+    findings: what was said tonight, with its severity (stop or warn), in order.
+    """
+
+    run_id: str
+    settings: Settings
+    places: Places
+    progress: Progress
+    started_at: datetime
+    con: duckdb.DuckDBPyConnection
+    findings: list[tuple[str, Finding]] = field(default_factory=list)
+    loads: list[ledger.Load] = field(default_factory=list)
+    checks: Tally = field(default_factory=Tally)
+    models_built: int = 0
+
+    @property
+    def build_catalog(self) -> str:
+        """The name DuckDB gives the build file."""
+        row = self.con.execute("select current_database()").fetchone()
+        return str(row[0]) if row else ""
+
+    def tell(self, severity: str, finding: Finding, load_id: str | None = None) -> None:
+        """Keep a finding for the ledger, the log and whoever started the run."""
+        self.findings.append((severity, finding))
+        log.log(
+            logging.ERROR if severity == "stop" else logging.WARNING, "%s %s", finding.code, finding.fields
+        )
+        ledger.record_finding(self.con, self.run_id, load_id, finding.code, severity, finding.fields)
+
+    def stop_if_told(self) -> None:
+        """Raises Stopped where a finding stops the run."""
+        if any(severity == "stop" for severity, _ in self.findings):
+            raise Stopped
+
+    def abandon_transaction(self) -> None:
+        """Leave a transaction that an error interrupted, if there is one."""
+        try:
+            self.con.execute("rollback")
+        except duckdb.TransactionException:
+            log.info("no transaction was open")
+
+    def close_build(self) -> None:
+        """Write everything to disk and leave build and people files closed; the ledger stays reachable."""
+        self.con.execute("checkpoint")
+        self.con.execute("detach warehouse")
+        self.con.close()
+        self.con = _open_ledger(self.places)
+
+
+@contextmanager
+def lock(home: Path) -> Iterator[Places]:
+    """Hold the home for writing. Raises AnotherRun if another process does."""
+    places = Places(home)
+    places.make()
+    try:
+        with FileLock(places.lock, timeout=0):
+            yield places
+    except Timeout as error:
+        raise AnotherRun(home=str(home)) from error
+
+
+@contextmanager
+def ledger_open(places: Places) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The warehouse file alone, attached as `warehouse`, after whatever a killed run left is settled.
+
+    The lock must be held.
+    """
+    con = _open_ledger(places)
+    try:
+        recover(con, places)
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def night(places: Places, settings: Settings, progress: Progress) -> Iterator[Night]:
+    """Everything a run needs, opened and recorded; closed and cleaned however it ends. The lock must be held."""
+    with ledger_open(places) as con:
+        started_at = snapshots.now()
+        run_id = _run_id(con, places, started_at)
+    handler = logging.FileHandler(places.log(run_id), encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    tonight = Night(run_id, settings, places, progress, started_at, _open_build(places, settings, run_id))
+    try:
+        ledger.begin_run(tonight.con, run_id, started_at)
+        log.info("run %s begins", run_id)
+        reached("run_recorded")
+        yield tonight
+    finally:
+        tonight.con.close()
+        sweep(places)
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _run_id(con: duckdb.DuckDBPyConnection, places: Places, now: datetime) -> str:
+    """The run's instant, but always later than the last: run ids stay in order if the clock is set back."""
+    row = con.execute("select max(run_id) from warehouse.meta.runs").fetchone()
+    latest = max([row[0] if row and row[0] else "", *snapshots.kept(places.home)])
+    run_id = now.strftime(_RUN_ID)
+    if run_id > latest:
+        return run_id
+    return (datetime.strptime(latest, _RUN_ID) + timedelta(seconds=1)).strftime(_RUN_ID)  # noqa: DTZ007
+
+
+def _open_ledger(places: Places) -> duckdb.DuckDBPyConnection:
+    con = engines.open_memory()
+    _attach_warehouse(con, places)
+    return con
+
+
+def _open_build(places: Places, settings: Settings, run_id: str) -> duckdb.DuckDBPyConnection:
+    (places.scratch / run_id).mkdir(parents=True, exist_ok=True)
+    con = engines.open_writer(places.build(run_id), places, settings)
+    _attach_warehouse(con, places)
+    engines.attach(con, places.scratch / run_id / "scratch.duckdb", "scratch")
+    return con
+
+
+def _attach_warehouse(con: duckdb.DuckDBPyConnection, places: Places) -> None:
+    try:
+        engines.attach(con, places.warehouse, "warehouse")
+    except duckdb.IOException as error:
+        if "lock" in str(error).lower():
+            # We hold the run lock, so this is a foreign reader: a DuckDB shell, a backup.
+            raise WarehouseBusy(file=places.warehouse.name) from error
+        raise
+    ledger.create(con, "warehouse")
+
+
+def recover(con: duckdb.DuckDBPyConnection, places: Places) -> None:
+    """Settle runs that were killed, and remove every temporary file they left."""
+    for run_id in ledger.unfinished(con):
+        settle(con, places, run_id, verdict="failed", message_code="cut_off")
+    sweep(places)
+    reached("recovered")
+
+
+def settle(
+    con: duckdb.DuckDBPyConnection, places: Places, run_id: str, *, verdict: str, message_code: str
+) -> None:
+    """End a run that did not end by itself: published if readers were shown it, else as if it had never been."""
+    pointer = snapshots.published(places.home)
+    shown = {"published": pointer, "held": pointer.waiting if pointer else None}
+    for reached_verdict, one in shown.items():
+        if one is not None and one.run_id == run_id:
+            ledger.end_run(
+                con, run_id, verdict=reached_verdict, ended_at=snapshots.now(), as_of=one.as_of, state=one.state
+            )
+            return
+    ledger.undo_run(con, run_id)
+    snapshots.discard(places.home, run_id)
+    ledger.end_run(con, run_id, verdict=verdict, ended_at=snapshots.now(), message_code=message_code)
+
+
+def sweep(places: Places) -> None:
+    """Delete temporary files: scratch, unfinished builds, a pointer draft. Only the lock's holder may."""
+    for left in places.scratch.iterdir():
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+    for left in places.snapshots.glob(".build_*"):
+        left.unlink()
+    places.pointer.with_name(f"{places.pointer.name}.tmp").unlink(missing_ok=True)

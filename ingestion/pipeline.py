@@ -1,0 +1,200 @@
+"""The nightly run: take in what is new, check it, keep it, model it, check that, publish. Or nothing at all.
+
+Readers are shown a new snapshot by the last act alone, and until then the warehouse can be put back as it was:
+whatever stops or kills a run, the next one starts from what the last published run left (night.settle).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from ingestion import gates, inbox, publishing
+from ingestion.errors import Finding, IngestionError
+from ingestion.landing import judge_references, land_file
+from ingestion.mapping import load_sources
+from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
+from ingestion.progress import Silent
+from ingestion.steps import reached
+from ingestion.warehouse import ledger, raw, snapshots
+from ingestion.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from ingestion.inbox import Arrival
+    from ingestion.landing import Landed
+    from ingestion.mapping import Source
+    from ingestion.progress import Progress
+    from ingestion.settings import Settings
+
+Verdict = Literal["published", "held", "nothing_new", "stopped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to. `published` is what readers see now, whichever run made it."""
+
+    run_id: str
+    verdict: Verdict
+    log: Path
+    published: snapshots.Published | None
+    loads: Sequence[ledger.Load]
+    findings: Sequence[tuple[str, Finding]]
+    checks: Tally
+    models_built: int
+
+
+def run(
+    exports: Path, settings: Settings, *, as_of: datetime | None = None, progress: Progress | None = None
+) -> Outcome:
+    """Take in the new files of `exports` and publish what follows from them, or publish nothing and say why.
+
+    Args:
+        as_of: the instant (UTC, without a zone) as of which everything is counted; by default how far
+            tonight's sources go.
+
+    Raises:
+        AnotherRun: another process holds the home.
+        MappingInvalid: a mapping file is wrong; nothing was read.
+        WarehouseError, OSError, duckdb.Error: the run failed; nothing was published, nothing kept.
+    """
+    sources = load_sources(settings.home / "mappings")
+    with lock(settings.home) as places, night(places, settings, progress or Silent()) as tonight:
+        try:
+            return _run(tonight, exports, sources, as_of)
+        except Stopped:
+            return _put_back(tonight, "stopped")
+        except WarehouseError as error:
+            tonight.tell("stop", error.finding)
+            if error.stops:
+                return _put_back(tonight, "stopped")
+            _put_back(tonight, "failed")
+            raise
+        except BaseException:
+            log.exception("run %s failed", tonight.run_id)
+            _put_back(tonight, "failed")
+            raise
+
+
+def _run(tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None) -> Outcome:
+    arrivals = look(tonight, exports, sources)
+    landed = land(tonight, arrivals)
+    gates.check_exports(tonight, landed, sources)
+    append(tonight, landed)
+    aim = publishing.aim(tonight, as_of)
+    if not aim.is_new:
+        return _nothing_new(tonight, aim)
+    publishing.build(tonight, aim, sources)
+    gates.check_marts(tonight)
+    return _outcome(tonight, publishing.publish(tonight, aim))
+
+
+def look(tonight: Night, exports: Path, sources: Mapping[str, Source]) -> list[Arrival]:
+    """Tonight's files; what is wrong with the others is told."""
+    tonight.progress.stage("look")
+    found = inbox.look(exports, sources, ledger.known_files(tonight.con), tonight.settings.settle_seconds)
+    for finding in found.findings:
+        tonight.tell("warn", finding)
+    reached("looked")
+    return found.arrivals
+
+
+def land(tonight: Night, arrivals: list[Arrival]) -> list[Landed]:
+    """Read every file, hold back its bad records, then those whose references are nowhere.
+
+    Raises:
+        Stopped: a file cannot be taken in. Every file is read first, so that all faults are told at once.
+    """
+    tonight.progress.stage("land", len(arrivals))
+    landed: list[Landed] = []
+    for number, arrival in enumerate(arrivals, start=1):
+        tonight.progress.part(arrival.file.path.name)
+        load_id = f"{tonight.run_id}-{number:03d}"
+        try:
+            one = land_file(tonight.con, "scratch", arrival.file, arrival.feed, load_id)
+        except IngestionError as error:
+            tonight.tell("stop", error.finding, load_id)
+            continue
+        if one.sha256 != arrival.sha256:
+            tonight.tell("stop", Finding("changed_while_reading", {"file": one.file}), load_id)
+        landed.append(one)
+        log.info("landed %s/%s %s: %s records", one.source, one.feed, one.file, one.rows_read)
+        reached("landed_file")
+    judge_references(tonight.con, "scratch", landed, "warehouse")
+    reached("references_judged")
+    for one in landed:
+        for finding in one.warnings:
+            tonight.tell("warn", finding, one.load_id)
+        for finding in one.faults:
+            tonight.tell("stop", finding, one.load_id)
+    tonight.stop_if_told()
+    return landed
+
+
+def append(tonight: Night, landed: list[Landed]) -> None:
+    """Keep tonight's good rows in `raw` and the held back ones in the ledger, one transaction a file."""
+    tonight.progress.stage("append", len(landed))
+    first = ledger.next_load_seq(tonight.con)
+    for load_seq, one in enumerate(landed, start=first):
+        tonight.progress.part(one.file)
+        load = _load(tonight, one, load_seq)
+        tonight.con.execute("begin")
+        for dataset in one.datasets:
+            raw.append(tonight.con, dataset, f'scratch.landing."{one.load_id}__{dataset}"', load_seq)
+        ledger.record_quarantine(tonight.con, load, f'scratch.landing."{one.load_id}__held"')
+        ledger.record_load(tonight.con, load)
+        tonight.con.execute("commit")
+        tonight.loads.append(load)
+        reached("load_appended")
+
+
+def _load(tonight: Night, one: Landed, load_seq: int) -> ledger.Load:
+    return ledger.Load(
+        load_id=one.load_id,
+        load_seq=load_seq,
+        run_id=tonight.run_id,
+        source=one.source,
+        feed=one.feed,
+        file=one.file,
+        sha256=one.sha256,
+        bytes=one.bytes,
+        rows_read=one.rows_read,
+        rows_loaded=one.rows_loaded,
+        rows_quarantined=one.rows_quarantined,
+        rows_duplicate=one.rows_duplicate,
+        data_through=one.data_through,
+        loaded_at=tonight.started_at,
+    )
+
+
+def _nothing_new(tonight: Night, aim: publishing.Aim) -> Outcome:
+    """Nothing a number depends on has changed, so readers keep the snapshot they have."""
+    ended_at = snapshots.now()
+    ledger.end_run(tonight.con, tonight.run_id, verdict="nothing_new", ended_at=ended_at, state=aim.state)
+    return _outcome(tonight, "nothing_new")
+
+
+def _put_back(tonight: Night, verdict: Literal["stopped", "failed"]) -> Outcome:
+    """Leave the warehouse as it was before the run; its findings and its verdict stay."""
+    tonight.abandon_transaction()
+    code = next((finding.code for severity, finding in tonight.findings if severity == "stop"), "failed")
+    settle(tonight.con, tonight.places, tonight.run_id, verdict=verdict, message_code=code)
+    tonight.loads.clear()
+    return _outcome(tonight, "stopped")
+
+
+def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
+    log.info("run %s: %s", tonight.run_id, verdict)
+    return Outcome(
+        run_id=tonight.run_id,
+        verdict=verdict,
+        log=tonight.places.log(tonight.run_id),
+        published=snapshots.published(tonight.places.home),
+        loads=tuple(tonight.loads),
+        findings=tuple(tonight.findings),
+        checks=tonight.checks,
+        models_built=tonight.models_built,
+    )

@@ -1,0 +1,116 @@
+"""The second half of a run: decide what to publish, build it, publish it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ingestion.errors import Finding
+from ingestion.steps import reached
+from ingestion.warehouse import contents, ledger, models, snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from typing import Literal
+
+    from ingestion.mapping import Source
+    from ingestion.night import Night
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What this run would publish. Equal state, equal numbers: then there is nothing new to publish."""
+
+    as_of: datetime
+    definitions: str
+    state: str
+    is_new: bool
+
+
+def aim(tonight: Night, wanted: datetime | None) -> Aim:
+    """Decide as of when to count, and whether anything differs from what was published (or built) last."""
+    loaded = ledger.loads_state(tonight.con)
+    pointer = snapshots.published(tonight.places.home)
+    last = pointer.waiting or pointer if pointer else None
+    loads = f"loads={_short(loaded)}"
+    unchanged = last is not None and last.state.startswith(loads)
+    through = last.as_of if last and unchanged else ledger.as_of(tonight.con)
+    as_of = wanted or through or (last.as_of if last else tonight.started_at)
+    definitions = _short(f"{models.definition_hash()} {tonight.settings.business_timezone}")
+    state = f"{loads} definitions={definitions} schema={snapshots.SCHEMA_VERSION} as_of={as_of.isoformat()}"
+    if not loaded and last is None:
+        tonight.tell("warn", Finding("nothing_loaded", {}))
+    is_new = bool(loaded) if last is None else state != last.state
+    return Aim(as_of, definitions, state, is_new)
+
+
+def _short(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def build(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> None:
+    """Build every model into the build file, verify the grains, and add the run's own records.
+
+    Raises:
+        ModelInvalid, ModelFailed, GrainBroken, PersonalColumn: see ingestion/warehouse/errors.py.
+    """
+    ordered = models.load_models()
+    tonight.progress.stage("build", len(ordered))
+    _write_inputs(tonight, aim, sources)
+    catalog_of = models.catalog_of(models.static_inputs())
+    for model in ordered:
+        tonight.progress.part(model.name)
+        models.build(tonight.con, model, catalog_of)
+        reached("model_built")
+    tonight.models_built = len(ordered)
+    contents.refuse_personal_columns(tonight.con, tonight.build_catalog)
+    reached("built")
+
+
+def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> None:
+    """What models read besides exports: policies, targets, calendars, and what the run itself knows."""
+    con = tonight.con
+    models.create_inputs(con, "scratch")
+    con.execute(
+        "insert into scratch.raw.run values (?, ?, ?)",
+        [tonight.run_id, aim.as_of, tonight.settings.business_timezone],
+    )
+    for source in sources.values():
+        con.execute("insert into scratch.raw.sources values (?, ?)", [source.name, source.customer_namespace])
+    con.execute(
+        """insert into scratch.raw.loads by name
+        select load_id, load_seq, source, feed, data_through
+        from warehouse.meta.loads where state = 'loaded'"""
+    )
+
+
+def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
+    """Complete and close the snapshot, show it to readers, and keep only the newest ones."""
+    tonight.progress.stage("publish")
+    home, run_id = tonight.places.home, tonight.run_id
+    record = contents.RunRecord(
+        run_id=run_id,
+        started_at=tonight.started_at,
+        as_of=aim.as_of,
+        business_timezone=tonight.settings.business_timezone,
+        definitions=aim.definitions,
+        state=aim.state,
+        schema_version=snapshots.SCHEMA_VERSION,
+    )
+    contents.write_records(tonight.con, record, models.load_models())
+    reached("records_written")
+    contents.write_people(tonight.con, tonight.places.build_people(run_id), models.load_models())
+    reached("people_written")
+    tonight.close_build()
+    reached("build_closed")
+    pointer = snapshots.publish(home, run_id, as_of=aim.as_of, state=aim.state)
+    verdict: Literal["published", "held"] = "published" if pointer.run_id == run_id else "held"
+    ledger.end_run(
+        tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state
+    )
+    reached("run_ended")
+    snapshots.prune(home, tonight.settings.keep_snapshots)
+    reached("pruned")
+    return verdict

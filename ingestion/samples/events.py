@@ -1,0 +1,247 @@
+"""The history of every ticket, event by event, and the tickets' own file, which agrees with it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from ingestion.samples.catalogue import PRODUCT_IDS
+from ingestion.samples.draw import (
+    DAY,
+    MINUTE,
+    NEVER,
+    Flags,
+    Ints,
+    between,
+    chance,
+    ids,
+    later,
+    only,
+    texts,
+    times,
+)
+from ingestion.samples.handling import Handling
+from ingestion.samples.places import REGION_NAMES
+from ingestion.samples.rhythm import Span
+from ingestion.samples.tickets import (
+    AGENTS_PER_TEAM,
+    BY_AGENT,
+    BY_ALERT,
+    CATEGORY_NAMES,
+    CHANNELS,
+    COMPLAINT,
+    KINDS,
+    OPENERS,
+    PHONE,
+    PRIORITIES,
+    REPAIR,
+    SCENES,
+    TEAMS,
+    Tickets,
+)
+
+EVENT_TYPES: Final = ("created", "status", "assigned", "message", "call", "escalated", "notice")
+CREATED, STATUS, ASSIGNED, MESSAGE, CALL, ESCALATED, NOTICE = range(7)
+ROLES: Final = ("customer", "agent", "bot", "system")
+CUSTOMER, AGENT, BOT, SYSTEM = range(4)
+STATUSES: Final = ("new", "open", "pending", "on_hold", "solved", "closed", "followup")
+NEW, OPEN, PENDING, ON_HOLD, SOLVED, CLOSED, FOLLOWUP = range(7)
+NONE: Final = -1
+BLOCK: Final = 250_000  # tickets written at a time, so that memory stays flat at millions
+_SCHEMA: Final = ("ticket", "at", "slot", "type", "status", "role", "public", "team", "agent")
+
+
+@dataclass
+class _Log:
+    """Collects one kind of event for many tickets at a time; `slot` breaks ties between equal instants."""
+
+    horizon: int
+    tickets: Tickets
+    parts: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(
+        self,
+        at: Ints,
+        kind: int,
+        role: Ints | int,
+        *,
+        status: int = NONE,
+        public: bool = True,
+        agent: Ints | None = None,
+    ) -> None:
+        rows = np.flatnonzero((at != NEVER) & (at <= self.horizon))
+        roles = np.broadcast_to(np.asarray(role, dtype=np.int64), at.shape)[rows]
+        agents = (self.tickets.agent if agent is None else agent)[rows]
+        agents = np.where((roles == AGENT) | (kind == ASSIGNED), agents, NONE)
+        self.parts.append(
+            pl.DataFrame(
+                {
+                    "ticket": rows,
+                    "at": at[rows],
+                    "slot": np.full(len(rows), len(self.parts)),
+                    "type": np.full(len(rows), kind),
+                    "status": np.full(len(rows), status),
+                    "role": roles,
+                    "public": np.full(len(rows), public),
+                    "team": np.where(agents >= 0, agents // AGENTS_PER_TEAM, NONE),
+                    "agent": agents,
+                },
+                schema=list(_SCHEMA),
+            )
+        )
+
+    def sorted(self) -> pl.DataFrame:
+        return pl.concat(self.parts).sort("ticket", "at", "slot")
+
+
+def event_blocks(
+    rng: np.random.Generator, span: Span, tickets: Tickets, handling: Handling
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Events and tickets as exported, a block of tickets at a time."""
+    for start in range(0, len(tickets), BLOCK):
+        rows = slice(start, start + BLOCK)
+        part = tickets.take(np.arange(start, min(start + BLOCK, len(tickets)), dtype=np.int64))
+        life = handling.take(rows)
+        log, reassigned = _history(rng, span.horizon, part, life)
+        yield _event_frame(log, start), _ticket_frame(log, part, life.known_by(span.horizon), reassigned, start)
+
+
+def _history(rng: np.random.Generator, horizon: int, tickets: Tickets, life: Handling) -> tuple[pl.DataFrame, Flags]:
+    log = _Log(horizon, tickets)
+    _opening(rng, log, tickets, life)
+    reassigned = _working(rng, log, tickets, life)
+    _solving(rng, log, tickets, life)
+    return log.sorted(), reassigned
+
+
+def _opening(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> None:
+    """Created, the first message, the bot's automatic reply, assignment."""
+    count = len(tickets)
+    opener = np.take((CUSTOMER, AGENT, SYSTEM), tickets.opened_by)
+    log.add(tickets.created, CREATED, opener, status=NEW)
+    log.add(only(tickets.created, tickets.opened_by == BY_AGENT), MESSAGE, AGENT)
+    calls = (tickets.channel == PHONE) & (tickets.opened_by != BY_ALERT)
+    writes = (tickets.channel != PHONE) & (tickets.opened_by != BY_ALERT)
+    log.add(only(life.asked, calls), CALL, CUSTOMER)
+    # A call leaves the customer's words behind as its first message.
+    log.add(only(life.asked, calls | writes), MESSAGE, CUSTOMER)
+    greets = writes & (tickets.opened_by != BY_AGENT) & (life.by_bot | chance(rng, 0.72, count))
+    log.add(only(later(tickets.created, between(rng, 1, 15, count)), greets), MESSAGE, BOT)
+    log.add(life.assigned, ASSIGNED, SYSTEM)
+    log.add(only(life.assigned, tickets.is_worked), STATUS, SYSTEM, status=OPEN)
+
+
+def _working(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> Flags:
+    """Answers, notes, questions back, waiting for customer or part, hand-overs, escalation."""
+    count = len(tickets)
+    start = np.where(life.answered == NEVER, life.assigned, life.answered)
+    # What is never solved still sees its work in the first days.
+    end = np.where(life.solved == NEVER, later(start, 3 * DAY), life.solved)
+    room = np.where(start == NEVER, 0, np.maximum(end - start, 0))
+    busy = (start != NEVER) & (room > 20 * MINUTE) & tickets.is_worked & ~life.by_bot
+    cuts = np.sort(rng.random((4, count)) * 0.9 + 0.05, axis=0)
+    at = [only(start + (cut * room).astype(np.int64), busy) for cut in cuts]
+
+    note = only(np.where(life.answered == NEVER, life.assigned, (life.assigned + life.answered) // 2),
+                chance(rng, 0.16, count))  # fmt: skip
+    log.add(only(note, life.assigned != NEVER), MESSAGE, AGENT, public=False)
+    log.add(life.answered, MESSAGE, AGENT)
+    moved = chance(rng, 0.1, count) & (at[0] != NEVER)
+    colleague = tickets.team * AGENTS_PER_TEAM + between(rng, 0, AGENTS_PER_TEAM, count)
+    log.add(only(at[0], moved & (life.answered != NEVER)), ASSIGNED, SYSTEM, agent=colleague)
+    log.add(only(at[0], chance(rng, 0.2, count)), MESSAGE, AGENT, public=False)
+
+    asks_back = chance(rng, 0.22, count) & (life.answered != NEVER) & (life.hold_from == NEVER)
+    log.add(only(at[1], asks_back), MESSAGE, AGENT)
+    log.add(only(at[1], asks_back), STATUS, AGENT, status=PENDING)
+    replies = only(at[2], asks_back | (chance(rng, 0.22, count) & (life.answered != NEVER)))
+    log.add(replies, MESSAGE, CUSTOMER)
+    log.add(only(at[2], asks_back), STATUS, SYSTEM, status=OPEN)
+    log.add(only(at[3], replies != NEVER), MESSAGE, AGENT)
+
+    log.add(life.hold_from, STATUS, AGENT, status=ON_HOLD)
+    log.add(life.hold_to, STATUS, AGENT, status=OPEN)
+    worry = np.where(tickets.kind == COMPLAINT, 0.2, np.where(tickets.kind == REPAIR, 0.04, 0.012))
+    log.add(only(at[1], chance(rng, worry, count)), ESCALATED, SYSTEM)
+    return np.asarray(moved & (life.answered != NEVER) & (at[0] <= log.horizon), dtype=np.bool_)
+
+
+def _solving(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> None:
+    """Solved, thanked, reopened, solved again, accepted, followed up, closed."""
+    count = len(tickets)
+    tells = (life.answered != NEVER) & (life.solved - life.answered > 20 * MINUTE) & chance(rng, 0.35, count)
+    log.add(only(life.solved, tells), MESSAGE, AGENT)
+    log.add(life.solved, STATUS, np.where(life.by_bot, BOT, AGENT), status=SOLVED)
+    log.add(only(later(life.solved, between(rng, 5, MINUTE, count)), ~life.by_bot), NOTICE, SYSTEM)
+    for opened, solved in ((life.reopened, life.solved_again), (life.reopened_twice, life.solved_at_last)):
+        log.add(opened, MESSAGE, CUSTOMER)
+        log.add(opened, STATUS, SYSTEM, status=OPEN)
+        answer = only(opened + ((solved - opened) * rng.uniform(0.1, 0.8, count)).astype(np.int64), opened != NEVER)
+        log.add(answer, MESSAGE, AGENT)
+        log.add(solved, STATUS, AGENT, status=SOLVED)
+    rings = chance(rng, 0.6, count)
+    log.add(only(life.followed_up, rings), CALL, AGENT, status=FOLLOWUP)
+    log.add(only(life.followed_up, ~rings), NOTICE, AGENT, status=FOLLOWUP)
+    log.add(life.closed, STATUS, SYSTEM, status=CLOSED)
+
+
+def _event_frame(log: pl.DataFrame, offset: int) -> pl.DataFrame:
+    code = {name: log[name].to_numpy() for name in _SCHEMA if name != "public"}
+    return pl.DataFrame(
+        {
+            "ticket_id": ids("T", code["ticket"] + offset),
+            "event_seq": log.select(pl.int_range(1, pl.len() + 1).over("ticket")).to_series(),
+            "event_type": texts(EVENT_TYPES, code["type"]),
+            "occurred_at": times(code["at"]),
+            "status": texts(STATUSES, code["status"]),
+            "team": texts(TEAMS, code["team"]),
+            "agent_id": ids("AG", code["agent"], 3),
+            "actor_role": texts(ROLES, code["role"]),
+            "is_public": log["public"],
+        }
+    )
+
+
+def _ticket_frame(
+    log: pl.DataFrame, tickets: Tickets, known: Handling, reassigned: Flags, offset: int
+) -> pl.DataFrame:
+    """Tickets as exported, with what was known by then; the status is the last one in the history."""
+    latest = log.group_by("ticket", maintain_order=True).agg(
+        pl.col("status").filter((pl.col("status") >= 0) & (pl.col("status") != FOLLOWUP)).last(),
+        pl.col("at").max(),
+    )
+    number = np.arange(len(tickets), dtype=np.int64) + offset
+    category = texts(CATEGORY_NAMES, tickets.category)
+    return pl.DataFrame(
+        {
+            "ticket_id": ids("T", number),
+            "customer_id": ids("C", tickets.customer),
+            "asset_id": ids("A", tickets.asset),
+            "order_id": ids("SO", tickets.asset),
+            "product_id": texts(PRODUCT_IDS, tickets.product),
+            "channel": texts(CHANNELS, tickets.channel),
+            "scene": texts(SCENES, tickets.kind),
+            "kind": texts(KINDS, tickets.kind),
+            "category": category,
+            "priority": texts(PRIORITIES, tickets.priority),
+            "region": texts(REGION_NAMES, tickets.region),
+            "team": texts(TEAMS, tickets.team),
+            "agent_id": ids("AG", only(tickets.agent, tickets.is_worked & ~known.by_bot), 3),
+            "opened_by": texts(OPENERS, tickets.opened_by),
+            "subject": category + "（样例）",
+            "created_at": times(tickets.created),
+            "first_response_at": times(known.answered),
+            "resolved_at": times(known.resolved),
+            "closed_at": times(known.closed),
+            "status": texts(STATUSES, latest["status"].to_numpy()),
+            "is_complaint": tickets.kind == COMPLAINT,
+            "reopen_count": known.reopen_count,
+            "reassign_count": reassigned.astype(np.int64),
+            "merged_into": ids("T", tickets.merged_into),
+            "is_deleted": tickets.is_deleted,
+            "is_spam": tickets.is_spam,
+            "updated_at": times(latest["at"].to_numpy()),
+        }
+    )

@@ -1,0 +1,277 @@
+"""Delimited text. Clean files take the fast way, through DuckDB; all others the exact one, record by record.
+
+The fast way is taken only if three things agree: DuckDB reads the file strictly by the declared dialect, an
+independent count over the bytes finds the same number of records, and no cell looks as if it had swallowed
+records. `read_csv` alone would lose rows after an unclosed quotation mark, even in strict mode.
+"""
+
+from __future__ import annotations
+
+import io
+import mmap
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import duckdb
+import numpy as np
+
+from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongEncoding
+from ingestion.sources.decode import likely_encoding, readable
+from ingestion.sources.records import BadRecord, Filler, Records, check_headings
+from ingestion.sources.splitter import Splitter
+from ingestion.sqltext import literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+    from numpy.typing import NDArray
+
+    from ingestion.mapping import Feed
+    from ingestion.sources.decode import Decoded
+    from ingestion.sources.splitter import Record
+
+CHUNK = 8 << 20
+LONGEST_LINE = 16 << 20
+# A few foreign bytes are a fault of their records; more than this, of the file.
+BAD_SHARE, BAD_RECORDS = 0.1, 3
+TABLE = "aftercare_records"
+LF, CR = 10, 13
+
+
+@dataclass(frozen=True)
+class Header:
+    """The heading row and where the data begin, in bytes and in lines of the decoded file."""
+
+    headings: list[str]
+    data_at: int
+    lines: int
+    newline: str
+
+
+@dataclass(frozen=True)
+class Count:
+    """Where each record of a clean file begins and ends, and where line ends lie within cells, in bytes."""
+
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    broken: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+
+def read_delimited(con: DuckDBPyConnection, export: str, raw: Path, text: Decoded, feed: Feed) -> Records:
+    """Read a delimited file; which way it took makes no difference to the result, only to the time."""
+    header = _header(export, raw, text, feed)
+    warnings = check_headings(export, feed, header.headings)
+    records = _fast(con, text, feed, header) if text.clean else None
+    if records is None:
+        records = _exact(con, text, feed, header, export)
+        _refuse_wrong_encoding(export, raw, text, records)
+    records.warnings = warnings
+    return records
+
+
+def _lines(text: Decoded) -> Iterator[str]:
+    """Physical lines with their line ends, whichever these are."""
+    with text.path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
+        stream.read(1 if text.skip else 0)
+        yield from stream
+
+
+def _header(export: str, raw: Path, text: Decoded, feed: Feed) -> Header:
+    lines = _lines(text)
+    above = [line for line, _ in zip(lines, range(feed.header_row - 1), strict=False)]
+    splitter = Splitter(lines, feed.delimiter, feed.quote)
+    record = splitter.next_record()
+    lines.close()  # type: ignore[attr-defined]
+    if record is None:
+        raise ExportEmpty(export)
+    if record.code in ("bad_encoding", "nul_character"):
+        raise WrongEncoding(export, text.encoding, likely_encoding(raw, text.encoding))
+    if record.code:
+        raise ExportUnreadable(export, f"header: {record.code}")
+    characters = sum(map(len, above)) + splitter.characters
+    with text.path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
+        stream.read(1 if text.skip else 0)
+        top = stream.read(characters)
+    ending = "\r\n" if top.endswith("\r\n") else top[-1:] if top[-1:] in "\r\n" else "\n"
+    data_at = text.skip + len(top.encode("utf-8", "surrogatepass"))
+    return Header([cell.strip() for cell in record.cells], data_at, _line_count(top), ending)
+
+
+def _line_count(text: str) -> int:
+    return text.count("\n") + text.count("\r") - text.count("\r\n")
+
+
+# --- the fast way -----------------------------------------------------------------------------------------
+
+
+def _fast(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header) -> Records | None:
+    """All records through DuckDB, or None if anything at all is not as declared."""
+    count = count_records(text.path, header, feed.quote)
+    if count is None or not _sound(text.path, count, feed, len(header.headings)):
+        return None
+    columns = {heading: f"c{i}" for i, heading in enumerate(header.headings)}
+    declared = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(header.headings)))
+    table = f"{TABLE}_text"
+    try:
+        con.execute(
+            f'create or replace temp table "{table}" as select * from read_csv({literal(str(text.path))}, '
+            f"auto_detect = false, header = false, skip = {header.lines}, columns = {{{declared}}}, "
+            f"delim = {literal(feed.delimiter)}, quote = {literal(feed.quote)}, escape = {literal(feed.quote)}, "
+            f"strict_mode = true, null_padding = false, ignore_errors = false, encoding = 'utf-8', "
+            f"max_line_size = {LONGEST_LINE}, new_line = {_newline_literal(header.newline)})"
+        )
+    except duckdb.Error:
+        return None
+    found = con.execute(f'select count(*) from "{table}"').fetchone()
+    if found is None or found[0] != len(count):
+        return None
+    con.execute(f'create or replace temp view {TABLE} as select rowid + 1 as _row, * from "{table}"')
+
+    def originals(rows: Sequence[int]) -> dict[int, str]:
+        return _slices(text.path, count, rows)
+
+    return Records(TABLE, header.headings, columns, len(count), originals)
+
+
+def _newline_literal(newline: str) -> str:
+    return {"\n": "'\\n'", "\r\n": "'\\r\\n'", "\r": "'\\r'"}[newline]
+
+
+def count_records(path: Path, header: Header, quote: str) -> Count | None:
+    """Find every record by the parity of quotation marks alone, without looking at cells.
+
+    None where the file is not clean: mixed line ends, NUL bytes, or a mark left open at the end.
+    """
+    ends: list[NDArray[np.int64]] = []
+    inner: list[NDArray[np.int64]] = []
+    mark = ord(quote)
+    terminator = CR if header.newline == "\r" else LF
+    position, parity, previous = header.data_at, 0, 0
+    with path.open("rb") as stream:
+        stream.seek(position)
+        while chunk := stream.read(CHUNK):
+            data = np.frombuffer(chunk, dtype=np.uint8)
+            if mark < 128 and (data == mark).any():
+                # Sums of bytes wrap around at 256, which leaves their parity as it is.
+                inside = ((np.cumsum(data == mark, dtype=np.uint8) + parity) & 1).astype(bool)
+                parity = int(inside[-1])
+            else:
+                inside = np.full(len(data), bool(parity))
+            if not data.all() or not _ends_alike(data, inside, previous, header.newline):
+                return None
+            at = np.flatnonzero(data == terminator)
+            ends.append(position + at[~inside[at]])
+            inner.append(position + at[inside[at]])
+            position, previous = position + len(data), int(data[-1])
+    if parity:
+        return None
+    if ends and (not len(ends[-1]) or ends[-1][-1] != position - 1):
+        ends.append(np.array([position]))
+    return _as_records(header, np.concatenate(ends or [np.array([], np.int64)]), inner)
+
+
+def _ends_alike(data: NDArray[np.uint8], inside: NDArray[np.bool_], previous: int, newline: str) -> bool:
+    """Whether all line ends outside quotation marks are those of the header."""
+    returns = data == CR
+    feeds = data == LF
+    if newline == "\n":
+        return not (returns & ~inside).any()
+    if newline == "\r":
+        return not (feeds & ~inside).any()
+    before = np.empty(len(data), bool)
+    before[0], before[1:] = previous == CR, returns[:-1]
+    return bool((before[feeds & ~inside]).all()) and bool(
+        (returns & ~inside).sum() <= (feeds & ~inside).sum() + 1
+    )
+
+
+def _as_records(header: Header, ends: NDArray[np.int64], inner: list[NDArray[np.int64]]) -> Count:
+    starts = np.concatenate([[header.data_at], ends[:-1] + 1]) if len(ends) else ends
+    # A line of nothing is no record; where lines end in CRLF, the CR still lies before each end.
+    kept = ends - starts > (1 if header.newline == "\r\n" else 0)
+    broken = np.concatenate(inner) if inner else np.array([], np.int64)
+    return Count(starts[kept].astype(np.int64), ends[kept].astype(np.int64), broken)
+
+
+def _sound(path: Path, count: Count, feed: Feed, width: int) -> bool:
+    """Whether each record that has a line end within a cell is one record to the exact reader, too."""
+    if not len(count.broken):
+        return True
+    rows = np.unique(np.searchsorted(count.starts, count.broken, side="right"))
+    for text in _slices(path, count, rows.tolist()).values():
+        splitter = Splitter(io.StringIO(text, newline=""), feed.delimiter, feed.quote)
+        splitter.width = width
+        first = splitter.next_record()
+        if first is None or first.code or splitter.next_record() is not None:
+            return False
+    return True
+
+
+def _slices(path: Path, count: Count, rows: Sequence[int]) -> dict[int, str]:
+    """The text of given records (first = 1), cut out of the file by their positions."""
+    if not len(rows):
+        return {}
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return {
+            row: data[count.starts[row - 1] : count.ends[row - 1]].decode("utf-8").rstrip("\r\n")
+            for row in rows
+        }
+
+
+# --- the exact way ----------------------------------------------------------------------------------------
+
+
+def _exact(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header, export: str) -> Records:
+    """Every record by the splitter; faults stay with the record they are in."""
+    width = len(header.headings)
+    filler = Filler(con, f"{TABLE}_text", width)
+    bad: list[BadRecord] = []
+    lines = _lines(text)
+    for _ in range(feed.header_row - 1):
+        next(lines)
+    splitter = Splitter(lines, feed.delimiter, feed.quote)
+    splitter.next_record()
+    splitter.width = width
+    row = 0
+    for row, record in enumerate(splitter.records(), start=1):  # noqa: B007 - the last number is the count
+        if record.code:
+            bad.append(_bad(row, record, header.headings))
+        else:
+            filler.add(row, record.text, record.cells)
+    filler.flush()
+    counted, taken = count_lines(text.path), feed.header_row - 1 + splitter.lines
+    if counted != taken:
+        raise CountMismatch(export, counted, taken)
+    con.execute(f'create or replace temp view {TABLE} as select * from "{TABLE}_text"')
+    columns = {heading: f"c{i}" for i, heading in enumerate(header.headings)}
+    return Records(TABLE, header.headings, columns, row, filler.originals, bad)
+
+
+def _bad(row: int, record: Record, headings: Sequence[str]) -> BadRecord:
+    cells = dict(zip(headings, (readable(cell) for cell in record.cells), strict=False))
+    return BadRecord(row, record.code, cells, readable(record.text))
+
+
+def count_lines(path: Path) -> int:
+    """Physical lines of a file, whichever their ends, counted over the bytes."""
+    lines, previous = 0, LF
+    with path.open("rb") as stream:
+        while chunk := stream.read(CHUNK):
+            data = np.frombuffer(chunk, dtype=np.uint8)
+            feeds, returns = data == LF, data == CR
+            pairs = int((returns[:-1] & feeds[1:]).sum()) + int(previous == CR and bool(feeds[0]))
+            lines += int(feeds.sum()) + int(returns.sum()) - pairs
+            previous = int(data[-1])
+    return lines + (previous not in (LF, CR))
+
+
+def _refuse_wrong_encoding(export: str, raw: Path, text: Decoded, records: Records) -> None:
+    """Bytes that do not decode all over the file are not slips: the declared encoding is the wrong one."""
+    foreign = sum(bad.code in ("bad_encoding", "nul_character") for bad in records.bad)
+    if foreign > max(BAD_RECORDS, BAD_SHARE * records.rows_read):
+        raise WrongEncoding(export, text.encoding, likely_encoding(raw, text.encoding))

@@ -1,0 +1,77 @@
+"""Parquet: read by DuckDB, verified and counted by Arrow, which alone checks the checksums of pages."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion.errors import CountMismatch, ExportUnreadable
+from ingestion.sources.records import TYPED_INSTANT, Records, check_headings
+from ingestion.sqltext import literal, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.mapping import Feed
+
+TABLE = "aftercare_records"
+
+
+def read_parquet(con: DuckDBPyConnection, export: str, path: Path, feed: Feed) -> Records:
+    """Every column as text; instants and dates as TYPED_INSTANT, those with a zone in UTC and marked so."""
+    counted, headings = _counted(export, path)
+    warnings = check_headings(export, feed, headings)
+    source = f"read_parquet({literal(str(path))})"
+    try:
+        described = con.execute(f"describe select * from {source}").fetchall()
+        texts = ", ".join(f"{_text(quoted(row[0]), row[1])} as c{i}" for i, row in enumerate(described))
+        con.execute(f'create or replace temp table "{TABLE}_text" as select {texts} from {source}')
+    except duckdb.Error as error:
+        raise ExportUnreadable(export, type(error).__name__) from error
+    con.execute(f'create or replace temp view {TABLE} as select rowid + 1 as _row, * from "{TABLE}_text"')
+    found = con.execute(f'select count(*) from "{TABLE}_text"').fetchone()
+    if found is None or found[0] != counted:
+        raise CountMismatch(export, counted, found[0] if found else 0)
+    columns = {heading: f"c{i}" for i, heading in enumerate(headings)}
+
+    def originals(rows: Sequence[int]) -> dict[int, str]:
+        wanted = [int(row) for row in rows]
+        result = con.execute(f"select * from {TABLE} where _row in (select unnest(?))", [wanted]).fetchall()
+        return {
+            row: json.dumps(dict(zip(headings, cells, strict=True)), ensure_ascii=False) for row, *cells in result
+        }
+
+    return Records(TABLE, headings, columns, counted, originals, warnings=warnings, typed=True)
+
+
+def _counted(export: str, path: Path) -> tuple[int, list[str]]:
+    """Rows by reading every page with its checksum, and the column names as they stand in the file."""
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            names = list(file.schema_arrow.names)
+            return sum(batch.num_rows for batch in file.iter_batches()), names
+    except (OSError, pa.ArrowException) as error:
+        raise ExportUnreadable(export, type(error).__name__) from error
+
+
+def _text(column: str, type: str) -> str:
+    """The SQL that turns a column of this type into text."""
+    if type == "DATE" or type.startswith("TIMESTAMP"):
+        utc = f"{column} at time zone 'UTC'"
+        zoned = type == "TIMESTAMP WITH TIME ZONE"
+        text = f"strftime(cast({utc if zoned else column} as timestamp), {literal(TYPED_INSTANT)})"
+        return f"{text} || '+00:00'" if zoned else text
+    if type in ("DOUBLE", "FLOAT"):
+        whole = f"{column} = trunc({column}) and abs({column}) < 1e15"
+        return (
+            f"case when {whole} then cast(cast({column} as bigint) as varchar) "
+            f"else cast(coalesce(try_cast({column} as decimal(38, 12)), {column}) as varchar) end"
+        )
+    return f"cast({column} as varchar)"

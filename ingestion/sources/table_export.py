@@ -1,0 +1,52 @@
+"""Read one export, whatever its format, into one temporary relation of text.
+
+Every value stays text and every record keeps its number: renaming, typing and judging come later, so a
+malformed date is reported, never a silent NULL.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ingestion.errors import ExportEmpty, ExportUnreadable
+from ingestion.sources.decode import decoded
+from ingestion.sources.delimited import read_delimited
+from ingestion.sources.json_records import read_json, read_ndjson
+from ingestion.sources.parquet_records import read_parquet
+from ingestion.sources.unpack import unpacked
+from ingestion.sources.workbook import read_workbook
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.mapping import Feed
+    from ingestion.sources.records import Records
+
+
+def read_export(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) -> Records:
+    """The records of one file, by what its feed declares and nothing else.
+
+    The relation is a temporary view of `con`; it and the files below `work` are needed until the last original
+    has been asked for.
+
+    Raises:
+        IngestionError: the file as a whole cannot be taken in; subclasses say why.
+    """
+    format = feed.format_of(path.name)
+    if not format:
+        raise ExportUnreadable(path.name, "unknown extension and no format declared")
+    if path.stat().st_size == 0:
+        raise ExportEmpty(path.name)
+    # Under a plain name: DuckDB takes * and [ in a path for a pattern.
+    content = work / "content"
+    content.symlink_to(unpacked(path, format, work).resolve())
+    if format in ("xlsx", "xls"):
+        return read_workbook(con, path.name, content, format, feed)
+    if format == "parquet":
+        return read_parquet(con, path.name, content, feed)
+    text = decoded(path.name, content, feed.encodings, work)
+    if format == "csv":
+        return read_delimited(con, path.name, content, text, feed)
+    return (read_json if format == "json" else read_ndjson)(con, path.name, text, feed)

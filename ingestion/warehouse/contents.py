@@ -1,0 +1,137 @@
+"""What a snapshot holds besides the models: the run's own records, and the companion file of personal columns.
+
+Everybody may read a snapshot, so nothing personal is in it. What is personal goes to the people file, which is
+opened only for who may see it, and joins by key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_checks.contract import datasets
+from ingestion.warehouse.engines import attach, name
+from ingestion.warehouse.errors import PersonalColumn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+    from pathlib import Path
+
+    import duckdb
+
+    from ingestion.warehouse.models import Model
+
+RUNS_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The one row of meta.run."""
+
+    run_id: str
+    started_at: datetime
+    as_of: datetime
+    business_timezone: str
+    definitions: str
+    state: str
+    schema_version: int
+
+
+# Table of the people file -> staging model, key, personal columns.
+PEOPLE = {
+    "customers": (
+        "staging.stg_customers", "customer_key", ("name", "phone", "email", "address", "birthday"),
+    ),
+    "tickets": ("staging.stg_tickets", "ticket_key", ("subject",)),
+    "survey_comments": ("staging.stg_survey_answers", "survey_key", ("comment",)),
+    "complaints": ("staging.stg_complaints", "complaint_key", ("text",)),
+}  # fmt: skip
+
+# Tables of the ledger as a snapshot shows them; `?` is the run.
+_LEDGER = {
+    "loads": "select * from warehouse.meta.loads order by load_seq",
+    "checks": "select * from warehouse.meta.checks where run_id = ?",
+    "findings": "select * from warehouse.meta.findings where run_id = ?",
+    # Keys and the original records are personal: they are in the people file, by load_id and source_row.
+    "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
+        from warehouse.meta.quarantine order by load_id, source_row""",
+    "targets": "from scratch.raw.targets",
+    "runs": f"""select run_id, started_at, ended_at, verdict, as_of, message_code
+        from warehouse.meta.runs order by run_id desc limit {RUNS_SHOWN}""",
+}
+
+
+def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterable[Model]) -> None:
+    """Fill schema `meta` of the snapshot."""
+    published = [model for model in models if model.schema != "staging"]
+    con.execute("create schema if not exists meta")
+    con.execute(
+        """create table meta.run as select
+        ?::varchar as run_id, ?::timestamp as started_at, ?::timestamp as as_of, ?::varchar as business_timezone,
+        ?::varchar as definitions, ?::varchar as state, ?::integer as schema_version""",
+        list(vars(run).values()),
+    )
+    con.execute("create table meta.models (name varchar, grain varchar, access varchar, row_count bigint)")
+    for model in published:
+        con.execute(
+            f"insert into meta.models select ?, ?, ?, count(*) from {model.name}",
+            [model.name, ", ".join(model.grain), model.access],
+        )
+    con.execute(
+        "insert into warehouse.meta.volumes select ?, name, row_count from meta.models", [run.run_id]
+    )
+    for table, sql in _LEDGER.items():
+        con.execute(f"create table meta.{table} as {sql}", [run.run_id] * sql.count("?"))
+    _write_datasets(con, {model.name for model in published})
+
+
+def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
+    """meta.datasets: what is connected. Models may know more about it (which source tells of replies)."""
+    counts = " union all ".join(
+        f"select '{dataset}' as dataset, source, count(*) as row_count "
+        f"from warehouse.raw.{name(dataset)} group by source"
+        for dataset in datasets()
+    )
+    con.execute(f"create table meta.datasets as {counts}")
+    if "core.dim_datasets" in models:
+        con.execute(
+            """insert into meta.datasets by name select dataset, source, row_count from core.dim_datasets
+            where dataset not in (select dataset from meta.datasets)"""
+        )
+
+
+def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Model]) -> None:
+    """Write the companion file of personal columns, and close it."""
+    names = {model.name for model in built}
+    attach(con, file, "people")
+    con.execute("create schema people.people")
+    for table, (model, key, columns) in PEOPLE.items():
+        if model in names:
+            filled = " or ".join(f"{column} is not null" for column in columns)
+            con.execute(
+                f"create table people.people.{table} as "
+                f"select {key}, {', '.join(columns)} from scratch.{model} where {filled}"
+            )
+    con.execute(
+        "create table people.people.quarantine as "
+        "select load_id, source_row, key, original from warehouse.meta.quarantine order by all"
+    )
+    con.execute("checkpoint people")
+    con.execute("detach people")
+
+
+def refuse_personal_columns(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
+    """Prove that no published table has a personal column.
+
+    Raises:
+        PersonalColumn: a model selects one.
+    """
+    personal = {column.name for each in datasets().values() for column in each.columns if column.is_personal}
+    rows = con.execute(
+        """select schema_name || '.' || table_name, column_name from duckdb_columns()
+        where database_name = ? and schema_name in ('core', 'marts') and list_contains(?, column_name)""",
+        [catalog, sorted(personal)],
+    ).fetchall()
+    for model, column in rows:
+        raise PersonalColumn(model=model, column=column)

@@ -1,0 +1,195 @@
+"""KPI entries of sql/kpis, and the SQL of a KPI under a filter. Pure text: no connection is opened here.
+
+A KPI counts over rows that can be listed: `rows` is a fact model with one row a unit, `denominator` a
+boolean column that says which units count, `numerator` what each contributes. `mart` holds the same sums
+by day and dimension and is read instead when it carries every column the question touches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
+
+KINDS = ("ratio", "km_time", "km_share", "count", "mean", "nps", "stock")
+PERIODS = ("day", "week", "month", "quarter", "year", "total")
+DIMENSIONS = (
+    "region",
+    "area",
+    "tier",
+    "is_vip",
+    "channel",
+    "customer_type",
+    "product",
+    "product_group",
+    "source",
+)
+"""Dimensions that every fact and mart carries; an entry may add its own."""
+
+
+class KpiEntryInvalid(Exception):
+    """An entry of sql/kpis cannot be used; the message names file, entry and field."""
+
+
+class KpiQuestionInvalid(Exception):
+    """The question does not fit the KPI: unknown dimension, period or order of dates."""
+
+    def __init__(self, code: str, **fields: str) -> None:
+        super().__init__(f"{code}: {fields}")
+        self.code = code
+        self.fields = fields
+
+
+@dataclass(frozen=True)
+class Mart:
+    """The sums of a KPI in a mart: column names of numerator, denominator and units still maturing."""
+
+    model: str
+    numerator: str
+    denominator: str | None = None
+    pending: str | None = None
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One entry of sql/kpis. Times are seconds, shares 0 to 1, NPS -100 to 100."""
+
+    id: str
+    label: Mapping[str, str]
+    meaning: Mapping[str, str]
+    formula: Mapping[str, str]
+    kind: str
+    unit: str
+    better: str
+    rows: str
+    time: str
+    numerator: str
+    denominator: str
+    datasets: tuple[str, ...]
+    page: str
+    owner: str
+    source: str
+    differs: Mapping[str, str]
+    layer: str
+    clock: str | None = None
+    duration: str | None = None
+    event: str | None = None
+    quantile: float | None = None
+    horizon: int | None = None
+    limit: str | None = None
+    pending: str | None = None
+    over_time: str = "sum"
+    mart: Mart | None = None
+    guardrail: str | None = None
+    minimum_n: int = 30
+    dimensions: tuple[str, ...] = DIMENSIONS
+    catalogue_rows: tuple[int, ...] = ()
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What is looked at: business dates, both inclusive, and allowed values by dimension.
+
+    Values of one dimension are OR, dimensions AND. None as a date leaves that side open.
+    """
+
+    date_from: date | None = None
+    date_to: date | None = None
+    where: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class Query:
+    """SQL text with its bound values, in order."""
+
+    sql: str
+    binds: tuple[object, ...]
+
+
+def _words(entry: Mapping[str, Any], name: str, where: str) -> Mapping[str, str]:
+    words = entry.get(name)
+    if not isinstance(words, dict) or not words.get("zh") or not words.get("en"):
+        raise KpiEntryInvalid(f"{where}: {name} needs both zh and en")
+    return MappingProxyType({"zh": str(words["zh"]), "en": str(words["en"])})
+
+
+def _kpi(kpi_id: str, entry: dict[str, Any], where: str) -> Kpi:
+    fields: dict[str, Any] = dict(entry)
+    for name in ("label", "meaning", "formula", "differs"):
+        fields[name] = _words(entry, name, where)
+    for name in ("datasets", "catalogue_rows"):
+        fields[name] = tuple(fields.get(name, ()))
+    fields["dimensions"] = DIMENSIONS + tuple(fields.pop("more_dimensions", ()))
+    if "mart" in fields:
+        fields["mart"] = Mart(**fields["mart"])
+    definition = json.dumps(entry, sort_keys=True, ensure_ascii=False)
+    version = hashlib.sha256(definition.encode()).hexdigest()[:12]
+    try:
+        kpi = Kpi(id=kpi_id, version=version, **fields)
+    except TypeError as error:
+        raise KpiEntryInvalid(f"{where}: {error}") from error
+    if kpi.kind not in KINDS:
+        raise KpiEntryInvalid(f"{where}: kind {kpi.kind!r} is not one of {', '.join(KINDS)}")
+    if kpi.kind.startswith("km_") and not (kpi.duration and kpi.event):
+        raise KpiEntryInvalid(f"{where}: a Kaplan-Meier KPI needs duration and event")
+    if kpi.kind == "km_time" and kpi.quantile is None:
+        raise KpiEntryInvalid(f"{where}: a Kaplan-Meier time needs a quantile")
+    if kpi.kind == "km_share" and (kpi.horizon is None) == (kpi.limit is None):
+        raise KpiEntryInvalid(f"{where}: a Kaplan-Meier share needs either horizon or limit")
+    return kpi
+
+
+@lru_cache(maxsize=4)
+def load_kpis(folder: Path = SQL_DIR / "kpis") -> Mapping[str, Kpi]:
+    """All entries by id, in the order of the files. Raises KpiEntryInvalid."""
+    kpis: dict[str, Kpi] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for kpi_id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+            if kpi_id in kpis:
+                raise KpiEntryInvalid(f"{path.name} [{kpi_id}]: the id is defined twice")
+            kpis[kpi_id] = _kpi(kpi_id, entry, f"{path.name} [{kpi_id}]")
+    for kpi in kpis.values():
+        if kpi.guardrail and kpi.guardrail not in kpis:
+            raise KpiEntryInvalid(f"[{kpi.id}]: guardrail {kpi.guardrail!r} is no KPI")
+    return MappingProxyType(kpis)
+
+
+def default_dates(last_date: date) -> tuple[date, date]:
+    """The last 12 full months up to and including `last_date`, the last complete business day."""
+    after = last_date + timedelta(days=1)
+    end = after.replace(day=1) - timedelta(days=1)
+    start = date(end.year - 1, end.month, 1)
+    return (start.replace(month=start.month + 1) if start.month < 12 else date(end.year, 1, 1)), end
+
+
+def period_start(day: date, period: str) -> date | None:
+    """First day of the period that holds `day`; None for total. Weeks start on Monday."""
+    match period:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=day.weekday())
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return date(day.year, 3 * ((day.month - 1) // 3) + 1, 1)
+        case "year":
+            return date(day.year, 1, 1)
+        case _:
+            return None
+
+
+def periods_between(first: date, last: date, period: str) -> list[date]:
+    """Starts of all periods that touch first..last, ascending; empty for total."""
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return sorted({start for day in days if (start := period_start(day, period)) is not None})

@@ -1,0 +1,226 @@
+"""The run ledger, schema `meta` of the warehouse file: what came in, what was held back, what was judged.
+
+A run writes its row when it starts and its verdict when it ends. A run without a verdict was cut off: the
+next run settles it by published.json, which alone says what readers were shown (see `unfinished`).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingestion.warehouse import raw
+from ingestion.warehouse.errors import LedgerBroken, NoSuchLoad
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    import duckdb
+
+TABLES = {
+    "runs": """run_id VARCHAR primary key, started_at TIMESTAMP, ended_at TIMESTAMP, verdict VARCHAR,
+        as_of TIMESTAMP, message_code VARCHAR, definitions VARCHAR, state VARCHAR""",
+    "loads": """load_id VARCHAR, load_seq BIGINT, run_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR,
+        sha256 VARCHAR, bytes BIGINT, rows_read BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,
+        rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR""",
+    "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
+        source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR""",
+    "checks": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, stage VARCHAR, suite VARCHAR,
+        expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN, unexpected_count BIGINT, element_count BIGINT,
+        reason_zh VARCHAR, reason_en VARCHAR""",
+    "volumes": "run_id VARCHAR, model VARCHAR, row_count BIGINT",
+    "findings": "run_id VARCHAR, load_id VARCHAR, code VARCHAR, severity VARCHAR, fields JSON",
+}
+
+
+@dataclass(frozen=True)
+class Load:
+    """One file that was loaded: every record is loaded, quarantined or a duplicate."""
+
+    load_id: str
+    load_seq: int
+    run_id: str
+    source: str
+    feed: str
+    file: str
+    sha256: str
+    bytes: int
+    rows_read: int
+    rows_loaded: int
+    rows_quarantined: int
+    rows_duplicate: int
+    data_through: datetime | None
+    loaded_at: datetime
+    state: str = "loaded"
+    because: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.rows_read != self.rows_loaded + self.rows_quarantined + self.rows_duplicate:
+            raise LedgerBroken(
+                file=self.file,
+                rows_read=self.rows_read,
+                rows_loaded=self.rows_loaded,
+                rows_quarantined=self.rows_quarantined,
+                rows_duplicate=self.rows_duplicate,
+            )
+
+
+def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
+    """Create the ledger and the raw tables where they are missing."""
+    con.execute(f"create schema if not exists {catalog}.meta")
+    for table, columns in TABLES.items():
+        con.execute(f"create table if not exists {catalog}.meta.{table} ({columns})")
+    raw.create_tables(con, catalog)
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
+    """Insert one row, by column name, into a table of the ledger."""
+    marks = ", ".join("?" for _ in values)
+    con.execute(
+        f"insert into warehouse.meta.{table} ({', '.join(values)}) values ({marks})", list(values.values())
+    )
+
+
+def fetch(con: duckdb.DuckDBPyConnection, sql: str, binds: Sequence[object] = ()) -> list[dict[str, Any]]:
+    """Rows as dictionaries."""
+    found = con.execute(sql, list(binds))
+    names = [column[0] for column in found.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+
+def begin_run(con: duckdb.DuckDBPyConnection, run_id: str, started_at: datetime) -> None:
+    insert(con, "runs", {"run_id": run_id, "started_at": started_at})
+
+
+def end_run(
+    con: duckdb.DuckDBPyConnection,
+    run_id: str,
+    *,
+    verdict: str,
+    ended_at: datetime,
+    as_of: datetime | None = None,
+    message_code: str | None = None,
+    definitions: str | None = None,
+    state: str | None = None,
+) -> None:
+    """Write the verdict: published, held, nothing_new, stopped or failed."""
+    con.execute(
+        """update warehouse.meta.runs
+        set verdict = ?, ended_at = ?, as_of = ?, message_code = ?, definitions = ?, state = ?
+        where run_id = ?""",
+        [verdict, ended_at, as_of, message_code, definitions, state, run_id],
+    )
+
+
+def unfinished(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Runs that wrote no verdict: they were killed."""
+    rows = con.execute("select run_id from warehouse.meta.runs where verdict is null order by run_id").fetchall()
+    return [row[0] for row in rows]
+
+
+def undo_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
+    """Remove what a run brought in, so that the warehouse is as it was before it."""
+    loads = con.execute("select load_id from warehouse.meta.loads where run_id = ?", [run_id]).fetchall()
+    con.execute("begin")
+    for (load_id,) in loads:
+        raw.delete_load(con, "warehouse", load_id)
+        con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load_id])
+    for table in ("loads", "volumes"):
+        con.execute(f"delete from warehouse.meta.{table} where run_id = ?", [run_id])
+    con.execute("commit")
+
+
+def record_quarantine(con: duckdb.DuckDBPyConnection, load: Load, held_table: str) -> None:
+    """Keep the rows held back of one load, with their reasons and the record as it was found."""
+    con.execute(
+        f"""insert into warehouse.meta.quarantine by name
+        select ? as load_id, ? as source, ? as feed, ? as file,
+               dataset, source_row, key, column_name, code, original
+        from {held_table}""",
+        [load.load_id, load.source, load.feed, load.file],
+    )
+
+
+def record_load(con: duckdb.DuckDBPyConnection, load: Load) -> None:
+    insert(con, "loads", vars(load))
+
+
+def record_finding(
+    con: duckdb.DuckDBPyConnection, run_id: str, load_id: str | None, code: str, severity: str, fields: object
+) -> None:
+    text = json.dumps(fields, ensure_ascii=False, default=str)
+    values = {"run_id": run_id, "load_id": load_id, "code": code, "severity": severity, "fields": text}
+    insert(con, "findings", values)
+
+
+def record_checks(
+    con: duckdb.DuckDBPyConnection, run_id: str, load_id: str | None, checks: Iterable[dict[str, Any]]
+) -> None:
+    """Keep the outcome of every check; `column` is a word SQL keeps for itself."""
+    con.execute("begin")
+    for check in checks:
+        column = check.pop("column")
+        insert(con, "checks", {"run_id": run_id, "load_id": load_id, "column_name": column, **check})
+    con.execute("commit")
+
+
+def known_files(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
+    """(source, feed, sha256) -> loaded or retracted, of every file ever taken in: neither is loaded again."""
+    rows = con.execute("select source, feed, sha256, state from warehouse.meta.loads order by load_seq").fetchall()
+    return {(source, feed, sha256): state for source, feed, sha256, state in rows}
+
+
+def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:
+    row = con.execute("select coalesce(max(load_seq), 0) + 1 from warehouse.meta.loads").fetchone()
+    return int(row[0]) if row else 1
+
+
+def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str) -> Load:
+    """Withdraw a load: its rows go, its line in the ledger stays and says why.
+
+    Raises:
+        NoSuchLoad: nothing loaded has that hash.
+    """
+    found = fetch(
+        con, "select * from warehouse.meta.loads where sha256 = ? and state = 'loaded'", [sha256.lower()]
+    )
+    if not found:
+        raise NoSuchLoad(sha256=sha256)
+    load = Load(**found[0])
+    con.execute("begin")
+    raw.delete_load(con, "warehouse", load.load_id)
+    con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load.load_id])
+    con.execute(
+        "update warehouse.meta.loads set state = 'retracted', because = ? where load_id = ?",
+        [because, load.load_id],
+    )
+    con.execute("commit")
+    return load
+
+
+def as_of(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """How far the last night's sources go: the earliest of them, each as far as its newest file.
+
+    One source's export is one act, so a feed without recent events (products) does not hold its source back.
+    """
+    row = con.execute(
+        """
+        with loaded as (select * from warehouse.meta.loads where state = 'loaded'),
+        last_night as (select distinct source from loaded where run_id = (select max(run_id) from loaded))
+        select min(through) from (
+            select max(data_through) as through from loaded join last_night using (source) group by source
+        )
+        """
+    ).fetchone()
+    return row[0] if row else None
+
+
+def loads_state(con: duckdb.DuckDBPyConnection) -> str:
+    """What is loaded, in loading order, as one text: equal text, equal raw tables."""
+    row = con.execute(
+        """select coalesce(string_agg(load_seq || ':' || sha256, ',' order by load_seq), '')
+        from warehouse.meta.loads where state = 'loaded'"""
+    ).fetchone()
+    return row[0] if row else ""

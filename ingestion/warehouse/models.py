@@ -1,0 +1,196 @@
+"""The builder: plain SELECT files of sql/ in, tables out, in the order of their references, grains verified.
+
+A model is `sql/<folder>/<name>.sql`, known as `<folder>.<name>`. Its header must say what a row is
+(`-- grain: ticket_key`), and a mart also which column decides who may see a row (`-- access: region`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from ingestion.warehouse.engines import name as quoted_name
+from ingestion.warehouse.engines import quoted
+from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
+FOLDERS = ("staging", "core", "marts")
+INPUT_FOLDERS = ("policies", "targets", "calendars")
+# What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded.
+RUN_INPUTS = {
+    "run": "run_id varchar, as_of timestamp, business_timezone varchar",
+    "sources": "source varchar, customer_namespace varchar",
+    "loads": "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp",
+}
+
+_HEADER = re.compile(r"^--\s*(grain|access):\s*(.+?)\s*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SELECT of sql/ and what its header promises."""
+
+    name: str
+    sql: str
+    grain: tuple[str, ...]
+    access: str | None
+    # Tables it reads (`raw.tickets`), each with the places in the text where it is named.
+    references: Mapping[str, tuple[int, ...]]
+
+    @property
+    def schema(self) -> str:
+        return self.name.partition(".")[0]
+
+    def sql_for(self, catalog_of: Callable[[str], str]) -> str:
+        """The text as written, with a catalog put before each table name ('' leaves it alone)."""
+        sql = self.sql
+        places = [(place, table) for table, found in self.references.items() for place in found]
+        for place, table in sorted(places, reverse=True):
+            catalog = catalog_of(table)
+            sql = f"{sql[:place]}{catalog}.{sql[place:]}" if catalog else sql
+        return sql
+
+
+def parse_model(model_name: str, sql: str) -> Model:
+    """Read header and references of one model.
+
+    Raises:
+        ModelInvalid: not one SELECT, no grain, or a mart without access.
+    """
+    header = dict(_HEADER.findall(sql))
+    try:
+        statements = sqlglot.parse(sql, read="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise ModelInvalid(model=model_name, reason=_first_line(error)) from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise ModelInvalid(model=model_name, reason="a model is exactly one SELECT")
+    if "grain" not in header:
+        raise ModelInvalid(model=model_name, reason="no `-- grain:` in the header")
+    if model_name.startswith("marts.") and "access" not in header:
+        raise ModelInvalid(model=model_name, reason="a mart needs `-- access:` in the header")
+    references: dict[str, tuple[int, ...]] = {}
+    for table in statements[0].find_all(exp.Table):
+        if table.db and not table.catalog:
+            full = f"{table.db}.{table.name}".lower()
+            references[full] = (*references.get(full, ()), table.args["db"].meta["start"])
+    grain = tuple(column.strip() for column in header["grain"].split(","))
+    return Model(model_name, sql, grain, header.get("access"), references)
+
+
+def load_models(sql_dir: Path | None = None) -> tuple[Model, ...]:
+    """Every model of sql/, those it reads from before it.
+
+    Raises:
+        ModelInvalid: a header or SELECT is wrong, a model reads one that does not exist, or they form a ring.
+    """
+    return _load_models(sql_dir or SQL_DIR)
+
+
+@lru_cache(maxsize=4)
+def _load_models(sql_dir: Path) -> tuple[Model, ...]:
+    models = {}
+    for folder in FOLDERS:
+        for file in sorted((sql_dir / folder).glob("*.sql")):
+            model = parse_model(f"{folder}.{file.stem}", file.read_text(encoding="utf-8"))
+            models[model.name] = model
+    for model in models.values():
+        for table in model.references:
+            if table.partition(".")[0] in FOLDERS and table not in models:
+                raise ModelInvalid(model=model.name, reason=f"reads {table}, which does not exist")
+    order = TopologicalSorter({model.name: sorted(model.references) for model in models.values()})
+    try:
+        return tuple(models[each] for each in order.static_order() if each in models)
+    except CycleError as error:
+        raise ModelInvalid(model=str(error.args[1][0]), reason=f"ring: {' > '.join(error.args[1])}") from error
+
+
+def static_inputs(sql_dir: Path | None = None) -> dict[str, Path]:
+    """The CSV files that models read as raw.<stem>, every column text."""
+    sql_dir = sql_dir or SQL_DIR
+    return {file.stem: file for folder in INPUT_FOLDERS for file in sorted((sql_dir / folder).glob("*.csv"))}
+
+
+def definition_hash(sql_dir: Path | None = None) -> str:
+    """Changes whenever anything below sql/ that a number depends on changes."""
+    sql_dir = sql_dir or SQL_DIR
+    digest = hashlib.sha256()
+    for file in sorted(sql_dir.rglob("*")):
+        if file.suffix in {".sql", ".csv", ".toml"}:
+            digest.update(f"{file.relative_to(sql_dir).as_posix()}\0".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | None = None) -> None:
+    """Load every static CSV into `<catalog>.raw.<stem>`, and create the tables of RUN_INPUTS, still empty."""
+    con.execute(f"create schema if not exists {catalog}.raw")
+    for table, columns in RUN_INPUTS.items():
+        con.execute(f"create or replace table {catalog}.raw.{table} ({columns})")
+    for stem, file in static_inputs(sql_dir).items():
+        con.execute(
+            f"create or replace table {catalog}.raw.{quoted_name(stem)} as "
+            f"from read_csv({quoted(file)}, header = true, delim = ',', quote = '\"', escape = '\"', "
+            f"auto_detect = false, columns = {_columns_of(file)})"
+        )
+
+
+def _columns_of(file: Path) -> str:
+    """Named by the header line: left to itself the reader would guess whether there is one."""
+    with file.open(encoding="utf-8-sig") as lines:
+        header = next(lines).rstrip("\r\n").split(",")
+    return "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in header) + "}"
+
+
+def catalog_of(static: Iterable[str]) -> Callable[[str], str]:
+    """Where a table lives during a build: exports in the warehouse, staging and inputs in the scratch file."""
+    scratch = {f"raw.{stem}" for stem in (*RUN_INPUTS, *static)}
+
+    def catalog(table: str) -> str:
+        if table in scratch or table.startswith("staging."):
+            return "scratch"
+        return "warehouse" if table.startswith("raw.") else ""
+
+    return catalog
+
+
+def build(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str], str]) -> None:
+    """Create the table of one model and verify its grain.
+
+    Raises:
+        ModelFailed: the SELECT fails on the data.
+        GrainBroken: several rows where the header promises one.
+    """
+    target = ".".join(part for part in (catalog(model.name), model.name) if part)
+    try:
+        con.execute(f"create schema if not exists {target.rpartition('.')[0]}")
+        con.execute(f"create table {target} as {model.sql_for(catalog)}")
+        repeated = _repeated_keys(con, target, model.grain)
+    except duckdb.Error as error:
+        raise ModelFailed(model=model.name, reason=_first_line(error)) from error
+    if repeated:
+        raise GrainBroken(model=model.name, grain=", ".join(model.grain), keys=repeated)
+
+
+def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str, ...]) -> int:
+    key = ", ".join(quoted_name(column) for column in grain)
+    found = con.execute(
+        f"select count(*) from (select 1 from {table} group by {key} having count(*) > 1)"
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _first_line(error: Exception) -> str:
+    """The gist of a parser's or engine's message; the rest may quote values of the data."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,4 @@
+-- Lines of orders.
+-- grain: order_key, line_no
+select source, order_key, line_no, product_key, quantity, amount, discount
+from staging.stg_order_items

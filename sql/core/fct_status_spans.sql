@@ -1,0 +1,54 @@
+-- How long each ticket stayed in each status, from its status events.
+-- grain: ticket_key, event_seq, entered_at
+-- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Calendar seconds and open
+-- seconds of the office calendar; NULL where the export's order contradicts its times.
+with
+events as (select * from core.fct_ticket_events where status is not null),
+clock as (select * from core.dim_clock where calendar_id = 'office'),
+run as (select * from raw.run),
+
+spans as (
+    select
+        events.source, events.ticket_key, events.event_seq, events.status, events.occurred_at as entered_at,
+        lead(events.occurred_at) over (
+            partition by events.ticket_key order by events.event_seq, events.occurred_at
+        ) as left_at,
+        run.as_of, run.business_timezone
+    from events
+    cross join run
+),
+
+local_times as (
+    select
+        *,
+        coalesce(left_at, as_of) as ended_at,
+        entered_at at time zone 'UTC' at time zone business_timezone as entered_local,
+        coalesce(left_at, as_of) at time zone 'UTC' at time zone business_timezone as ended_local
+    from spans
+),
+
+seconds_of_day as (
+    select
+        *,
+        cast(date_diff('second', cast(cast(entered_local as date) as timestamp), entered_local) as bigint)
+            as entered_second,
+        cast(date_diff('second', cast(cast(ended_local as date) as timestamp), ended_local) as bigint)
+            as ended_second
+    from local_times
+)
+
+select
+    spans.source, spans.ticket_key, spans.event_seq, spans.status, spans.entered_at, spans.left_at,
+    case when spans.ended_at >= spans.entered_at
+        then cast(date_diff('second', spans.entered_at, spans.ended_at) as bigint) end as calendar_seconds,
+    case when spans.ended_at >= spans.entered_at then
+        (ends.seconds_before + case when ends.is_open then spans.ended_second - ends.from_second else 0 end)
+        - (starts.seconds_before + case when starts.is_open then spans.entered_second - starts.from_second else 0 end)
+    end as business_seconds
+from seconds_of_day as spans
+left join clock as starts
+    on cast(spans.entered_local as date) = starts.date
+    and spans.entered_second >= starts.from_second and spans.entered_second < starts.to_second
+left join clock as ends
+    on cast(spans.ended_local as date) = ends.date
+    and spans.ended_second >= ends.from_second and spans.ended_second < ends.to_second

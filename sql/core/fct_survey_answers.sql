@@ -1,0 +1,61 @@
+-- Scores given, one row a survey and dimension asked about. No comments.
+-- grain: survey_key, dimension
+-- is_rating: the one overall score on the scale 1 to 5 that counts for its ticket or order: the last of those that
+-- came within 7 days of being asked. Other scales are kept and never averaged in.
+with
+answers as (select * from staging.stg_survey_answers),
+scored_tickets as (select ticket_key, csat_score from staging.stg_tickets where csat_score is not null),
+surveys as (select * from core.fct_surveys),
+
+given as (
+    select survey_key, dimension, score, scale_min, scale_max
+    from answers
+    union all
+    select surveys.survey_key, 'overall', scored_tickets.csat_score, cast(1 as decimal(18, 4)), cast(5 as decimal(18, 4))
+    from surveys
+    inner join scored_tickets on surveys.ticket_key = scored_tickets.ticket_key
+    where surveys.is_ticket_score
+),
+
+scaled as (
+    select
+        surveys.*,
+        given.dimension, given.score,
+        coalesce(given.scale_min, case when given.dimension = 'nps' then 0 else 1 end) as scale_min,
+        coalesce(given.scale_max, case when given.dimension = 'nps' then 10 else 5 end) as scale_max
+    from given
+    inner join surveys on given.survey_key = surveys.survey_key
+),
+
+valid as (
+    select
+        *,
+        kind = 'instant' and is_answered_in_time and scale_min = 1 and scale_max = 5
+            and score >= 1 and score <= 5 as is_valid_rating
+    from scaled
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by dimension, coalesce(ticket_key, order_key, survey_key), is_valid_rating
+            order by responded_at desc, survey_key desc
+        ) as newest_no
+    from valid
+)
+
+select
+    source, survey_key, dimension, kind, ticket_key, order_key, customer_key, sent_at, responded_at, rated_date,
+    region, area, tier, is_vip, channel, customer_type, product, product_group, category, priority, team,
+    score, scale_min, scale_max, is_answered_in_time,
+    is_valid_rating and newest_no = 1 as is_rated,
+    dimension = 'overall' and is_valid_rating and newest_no = 1 as is_rating,
+    dimension = 'overall' and is_valid_rating and newest_no = 1 and score >= 4 as is_satisfied,
+    dimension = 'nps' and scale_min = 0 and scale_max = 10 and responded_at is not null as is_nps_answer,
+    case
+        when dimension = 'nps' and scale_min = 0 and scale_max = 10 and score >= 9 then 1
+        when dimension = 'nps' and scale_min = 0 and scale_max = 10 and score <= 6 then -1
+        else 0
+    end as nps_points
+from ranked

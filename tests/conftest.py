@@ -1,0 +1,91 @@
+"""Fixtures shared by all rooms: run one model on a few rows written as a table."""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import duckdb
+import pytest
+
+from data_checks.contract import datasets
+from ingestion.warehouse import engines, models, raw
+
+Rows = list[tuple[object, ...]]
+RunModel = Callable[..., Rows]
+
+RUN = """
+    run_id | as_of            | business_timezone
+    -------+------------------+------------------
+    R1     | 2025-07-01 00:00 | Asia/Shanghai
+"""
+SOURCES = """
+    source | customer_namespace
+    -------+-------------------
+    sample | sample
+"""
+# What a landed row carries besides the contract's columns, where a test does not care.
+LANDED = {"source": "'sample'", "load_id": "'L1'", "load_seq": "1", "source_row": "number", "version_key": "''"}
+
+
+def table_rows(text: str) -> tuple[list[str], list[list[str | None]]]:
+    """Header and cells of a table drawn with pipes; a blank cell is NULL, '' is empty text."""
+    lines = [line.strip() for line in text.strip().splitlines() if set(line.strip()) - set("-+| ")]
+    header, *body = ([cell.strip() for cell in line.split("|")] for line in lines)
+    for cells in body:
+        assert len(cells) == len(header), f"{len(header)} columns, but a row has {len(cells)}: {cells}"
+    return header, [[{"": None, "''": ""}.get(cell, cell) for cell in cells] for cells in body]
+
+
+def fill(con: duckdb.DuckDBPyConnection, table: str, text: str) -> None:
+    """Replace a table's rows by those drawn; columns left out are NULL (landed ones have defaults)."""
+    header, body = table_rows(text)
+    types = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    unknown = [column for column in header if column not in types]
+    assert not unknown, f"{table} has no column {', '.join(unknown)}; it has {', '.join(types)}"
+    defaults = {name: sql for name, sql in LANDED.items() if name in types and name not in header}
+    if not table.startswith("raw."):
+        defaults = {name: sql for name, sql in defaults.items() if name == "source"}
+    con.execute(f"delete from {table}")
+    for number, cells in enumerate(body, start=1):
+        casts = [f"cast(? as {types[column]})" for column in header]
+        chosen = [*casts, *(sql.replace("number", str(number)) for sql in defaults.values())]
+        names = ", ".join(engines.name(column) for column in [*header, *defaults])
+        con.execute(f"insert into {table} ({names}) select {', '.join(chosen)}", cells)
+
+
+def ancestors(name: str) -> Iterator[models.Model]:
+    """The model and all it reads from, in building order."""
+    ordered = models.load_models()
+    by_name = {model.name: model for model in ordered}
+    wanted, stack = {name}, [name]
+    while stack:
+        for reference in by_name[stack.pop()].references:
+            if reference in by_name and reference not in wanted:
+                wanted.add(reference)
+                stack.append(reference)
+    return (model for model in ordered if model.name in wanted)
+
+
+@pytest.fixture
+def run_model() -> Iterator[RunModel]:
+    """Run one model on given rows: run_model("core.fct_x", {"staging.stg_y": "<table>"}, select="a, b").
+
+    Tables not given are built from empty exports and the real policies, targets and calendars. `raw.run` may be
+    given; by default it is 2025-07-01 00:00 UTC in Asia/Shanghai, and the one source is `sample`. Rows come back in the order of all columns.
+    """
+    with engines.open_memory() as con:
+
+        def run(name: str, inputs: Mapping[str, str], select: str = "*") -> Rows:
+            raw.create_tables(con, "memory", schemas=("raw",))
+            models.create_inputs(con, "memory")
+            given = {"raw.run": RUN, "raw.sources": SOURCES, **inputs}
+            known = {f"raw.{stem}" for stem in (*datasets(), *models.static_inputs(), *models.RUN_INPUTS)}
+            known |= {model.name for model in models.load_models()}
+            assert given.keys() <= known, f"no such table: {', '.join(given.keys() - known)}"
+            for table in given.keys() & {each for each in known if each.startswith("raw.")}:
+                fill(con, table, given[table])
+            for model in ancestors(name):
+                models.build(con, model, lambda table: "")
+                if model.name in given:
+                    fill(con, model.name, given[model.name])
+            return con.execute(f"select {select} from {name} order by all").fetchall()
+
+        yield run

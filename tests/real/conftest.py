@@ -1,0 +1,110 @@
+"""Homes built once a session from the real data sets: the whole night, from export to published snapshot."""
+
+import os
+import shutil
+import zipfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from dashboard.metrics import query
+from ingestion import pipeline
+from ingestion.settings import Settings
+
+DATE_FORMAT = "%d/%m/%Y %H:%M"
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder that holds the real data sets; without it these tests skip, or fail where `real` is required."""
+    folder = Path(os.environ.get("AFTERCARE_REAL_DATA", Path(__file__).parents[3] / "shared"))
+    if (folder / "data").is_dir():
+        return folder
+    reason = f"no real data sets at {folder}: set AFTERCARE_REAL_DATA"
+    if "real" in os.environ.get("AFTERCARE_REQUIRE", "").split(","):
+        pytest.fail(reason)
+    pytest.skip(reason)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snapshot]:
+    """Runs one night on copies of some files of a source and opens what was published."""
+
+    def run(source: str, *files: Path) -> query.Snapshot:
+        base = tmp_path_factory.mktemp(source)
+        inbox = base / "exports" / source
+        inbox.mkdir(parents=True)
+        for file in files:
+            shutil.copy2(file, inbox)
+        home = base / "home"
+        verdict = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
+        assert verdict.exit_code == 0, verdict
+        snapshot = query.open_snapshot(home)
+        assert snapshot is not None
+        return snapshot
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def incident_log(shared_dir: Path) -> Path:
+    return shared_dir / "data" / "itsm_incident_log" / "incident_event_log.zip"
+
+
+@pytest.fixture(scope="session")
+def incident_log_of_may_first(incident_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The log as an export on 1 May 2016 would have shown it: later changes and later ends are not known yet."""
+    cut = datetime(2016, 5, 1, tzinfo=UTC)
+    export = tmp_path_factory.mktemp("may_first") / "incident_event_log-2016-05-01.csv"
+    with zipfile.ZipFile(incident_log) as archive:
+        lines = archive.read("incident_event_log.csv").decode().splitlines()
+    heading = lines[0].split(",")
+    changed, ends = heading.index("sys_updated_at"), [heading.index(name) for name in ("resolved_at", "closed_at")]
+
+    def is_known(text: str) -> bool:
+        return text != "?" and datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC) <= cut
+
+    kept = [lines[0]]
+    for cells in (line.split(",") for line in lines[1:]):
+        if is_known(cells[changed]):
+            for end in ends:
+                cells[end] = cells[end] if is_known(cells[end]) else "?"
+            kept.append(",".join(cells))
+    export.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    return export
+
+
+@pytest.fixture(scope="session")
+def servicenow(night: Callable[..., query.Snapshot], incident_log: Path) -> query.Snapshot:
+    return night("servicenow", incident_log)
+
+
+@pytest.fixture(scope="session")
+def servicenow_in_may(night: Callable[..., query.Snapshot], incident_log_of_may_first: Path) -> query.Snapshot:
+    return night("servicenow", incident_log_of_may_first)
+
+
+@pytest.fixture(scope="session")
+def olist(night: Callable[..., query.Snapshot], shared_dir: Path) -> query.Snapshot:
+    folder = shared_dir / "data" / "olist_sample_a"
+    feeds = ("orders", "customers", "order_items", "products", "order_reviews")
+    return night("olist", *(folder / f"olist_{feed}_dataset.csv" for feed in feeds))
+
+
+@pytest.fixture(scope="session")
+def superstore_folder(shared_dir: Path) -> Path:
+    return shared_dir / "data" / "cn_superstore"
+
+
+@pytest.fixture(scope="session")
+def superstore_workbook(night: Callable[..., query.Snapshot], superstore_folder: Path) -> query.Snapshot:
+    return night("superstore_cn", superstore_folder / "示例 - 超市.xls")
+
+
+@pytest.fixture(scope="session")
+def superstore_list(night: Callable[..., query.Snapshot], superstore_folder: Path) -> query.Snapshot:
+    """The edited list in a home of its own: it repeats the workbook's lines with other dates."""
+    return night("superstore_cn", superstore_folder / "商城详细销售数据.csv")
