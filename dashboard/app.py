@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import streamlit as st
@@ -10,6 +11,8 @@ from dashboard import filters, parts, session, theme
 from dashboard.i18n import translator
 from dashboard.labels import Translate
 from dashboard.metrics.access import Scope
+
+FOLDER: Final = Path(__file__).parent / "app_pages"
 
 # Section -> page and icon. The page's file, address and words all carry the same name.
 SECTIONS: Final = {
@@ -29,9 +32,7 @@ def main() -> None:
     t = translator(lang)
     st.set_page_config(page_title=t("app.title"), page_icon=":material/support_agent:", layout="wide")
     st.html(theme.CSS)
-    page = st.navigation(
-        {t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()}
-    )
+    page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()})
     snapshot = session.open_published()
     if snapshot is None:
         filters.language_switch(t)
@@ -54,7 +55,7 @@ def main() -> None:
 def _pages(pages: dict[str, str], t: Translate) -> list[st.Page]:
     return [
         st.Page(
-            f"app_pages/{name}.py",
+            FOLDER / f"{name}.py",
             title=t(f"pages.{name}.title"),
             icon=icon,
             url_path=name,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ingestion.warehouse.kpis import Kpi
 
 _COLOURS: Final = {"better": theme.BETTER, "worse": theme.WORSE, "unclear": theme.UNCLEAR, "none": theme.UNCLEAR}
-_CARD_WIDTH: Final = 250
+_CARD_WIDTH: Final = 232
 _SAME: Final = "same"
 
 
@@ -47,9 +47,7 @@ def read(view: View, kpi: Kpi) -> Card:
     periods = {view.earlier(name): name for name in ("last_year", "previous")}
     periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
     earlier = {name: view.reading(kpi, period) for period, name in periods.items()}
-    trend = view.trend(kpi)
-    monthly = [None if state == "not_connected" else value for value, state in trend.select("value", "state").iter_rows()]
-    return Card(kpi, now, earlier, view.target(kpi), monthly)
+    return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].to_list())
 
 
 def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
@@ -105,8 +103,8 @@ def headline(view: View, kpi: Kpi, reading: Reading) -> str:
 def _lines(view: View, card: Card) -> list[str]:
     now, kpi = card.now, card.kpi
     if not now.is_connected:
-        names = "、".join(view.t(f"datasets.{name}") for name in kpi.datasets if not view.is_connected(name))
-        return [view.t("parts.connect", datasets=names)]
+        missing = (name for name in kpi.datasets if not view.is_connected(name))
+        return [view.t("parts.connect", datasets=view.labels.datasets(missing))]
     lines = [_other_comparison(view, card), _target(view, card), _error(view, card)]
     if now.is_provisional:
         lines.append(f":orange[:material/hourglass_top:] {view.t('card.provisional')}")

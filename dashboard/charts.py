@@ -7,7 +7,7 @@ show the same text as cards and tables, because both come from formats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import altair as alt
 import polars as pl
@@ -15,13 +15,21 @@ import polars as pl
 from dashboard import formats, theme
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from dashboard.labels import Translate
 
+Drawing: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart"
+
 HEIGHT: Final = 300
 _ROW_HEIGHT: Final = 30
+# A chart's height includes its axis and legend.
+AXIS_HEIGHT: Final = 56
+LEGEND_HEIGHT: Final = 44
 _DURATION_STEPS: Final = ((172_800.0 * 2, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (120.0, 60.0, "minutes"))
+_NARROW: Final = 0.06
+_PHONE_WIDTH: Final = 330
+_WIDE: Final = 0x2E80
 _BANDS: Final = ("value", "lower", "upper")
 
 
@@ -35,14 +43,16 @@ class Axis:
     expression: str | None = None
 
     def alt(self, **more: Any) -> alt.Axis:
-        label = {"labelExpr": self.expression} if self.expression else {"format": self.format}
+        label: dict[str, Any] = {"labelExpr": self.expression} if self.expression else {"format": self.format}
         return alt.Axis(**label, **more)
 
 
-def axis(unit: str, largest: float | None, t: Translate, lang: str) -> Axis:
-    """The axis for values of `unit`, the largest of which is `largest`."""
+def axis(unit: str, largest: float | None, t: Translate, lang: str, smallest: float = 0.0) -> Axis:
+    """The axis for values of `unit` between `smallest` and `largest`."""
     if unit == "ratio":
-        return Axis(1.0, t("units.percent"), ".0%")
+        # Ticks closer than a per cent would all read the same.
+        is_narrow = largest is not None and largest - smallest < _NARROW
+        return Axis(1.0, t("units.percent"), ".1%" if is_narrow else ".0%")
     if unit == "seconds":
         for limit, divisor, name in _DURATION_STEPS:
             if (largest or 0.0) >= limit:
@@ -61,22 +71,20 @@ def kpi_trend(
     *,
     target: float | None = None,
     series: str | None = None,
-) -> alt.LayerChart:
+) -> Drawing:
     """One KPI over time with its 95 % band; the target is a dashed rule, unmatured points are hollow.
 
     points: period (Date), value, lower, upper, n, state, and the `series` column where there is one.
     A gap stays a gap: a week without cases has no rate, which is not a rate of zero.
     """
-    scale = axis(unit, _largest(points, target), t, lang)
-    frame = _with_text(_scaled(points, scale), points, unit, lang, t).sort("period")
+    scale = axis(unit, _largest(points, target), t, lang, _smallest(points, target))
+    frame = with_period_text(_with_text(_scaled(points, scale), points, unit, lang, t).sort("period"))
     base = alt.Chart(frame, height=HEIGHT)
-    x = alt.X("period:T", title=None, axis=alt.Axis(format="%Y-%m-%d" if _is_fine(points) else "%Y-%m"))
+    x = _time_axis()
     y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
     colour: Any = alt.value(theme.BLUE)
     if series:
-        colour = alt.Color(
-            f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend()
-        )
+        colour = alt.Color(f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend())
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
         alt.Tooltip("period:T", title=t("chart.period"), format="%Y-%m-%d"),
@@ -95,17 +103,17 @@ def kpi_trend(
 
 def by_group(
     groups: pl.DataFrame, name: str, unit: str, lang: str, t: Translate, *, target: float | None = None
-) -> alt.LayerChart:
+) -> Drawing:
     """One KPI by the values of a dimension: a dot with its 95 % interval, best shown sorted by value.
 
     groups: `name` (text), value, lower, upper, n, state. Groups of few cases are grey and never ranked:
     they follow after the others.
     """
-    scale = axis(unit, _largest(groups, target), t, lang)
+    scale = axis(unit, _largest(groups, target), t, lang, _smallest(groups, target))
     frame = _with_text(_scaled(groups, scale), groups, unit, lang, t)
     frame = frame.with_columns((pl.col("state") == "small_n").alias("is_few"))
     order = frame.sort(["is_few", "value"], descending=[False, True])[name].to_list()
-    base = alt.Chart(frame, height=max(90, _ROW_HEIGHT * len(order)))
+    base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130))
     colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
     x = alt.X("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit in ("count", "seconds")))
@@ -128,7 +136,7 @@ def stacked(
     *,
     part_labels: dict[str, str],
     is_time: bool = True,
-) -> alt.Chart:
+) -> Drawing:
     """Counts stacked by part, in the order of `colours`. counts: x, part (code), count."""
     shown = [code for code in colours if code in set(counts[part].to_list())]
     order = pl.Enum(list(colours))
@@ -143,24 +151,25 @@ def stacked(
     )
     scale = axis("count", None, t, lang)
     labels = [part_labels[code] for code in shown]
-    grain = alt.X(f"{x}:T", title=None, axis=alt.Axis(format="%Y-%m")) if is_time else alt.X(f"{x}:N", title=None)
-    width = {"band": 0.8} if not is_time else _bar_width(frame[x])
-    return (
+    if is_time:
+        frame = with_period_text(frame, x)
+    across = _time_axis() if is_time else alt.X(f"{x}:O", title=None, axis=alt.Axis(labelAngle=0), sort=None)
+    drawing: alt.Chart = (
         alt.Chart(frame, height=HEIGHT)
-        .mark_bar(width=width)
+        .mark_bar(width={"band": 0.78})
         .encode(
-            x=grain,
+            x=across,
             y=alt.Y("count:Q", title=scale.title, axis=scale.alt()),
             color=alt.Color(
                 "part_label:N",
                 title=None,
                 sort=labels,
                 scale=alt.Scale(domain=labels, range=[colours[code] for code in shown]),
-                legend=_legend(),
+                legend=_legend(labels),
             ),
             order=alt.Order("part_order:Q"),
             tooltip=[
-                alt.Tooltip(f"{x}:T", title=t("chart.period"), format="%Y-%m-%d")
+                alt.Tooltip("period_text:N", title=t("chart.period"))
                 if is_time
                 else alt.Tooltip(f"{x}:N", title=t("chart.group")),
                 alt.Tooltip("part_label:N", title=t("chart.part")),
@@ -169,6 +178,7 @@ def stacked(
             ],
         )
     )
+    return drawing
 
 
 def survival(
@@ -181,28 +191,26 @@ def survival(
     series: str | None = None,
     limit: float | None = None,
     falls: bool = True,
-) -> alt.LayerChart:
+) -> Drawing:
     """Kaplan–Meier curves as steps with their 95 % bands.
 
     curves: seconds, survival, lower, upper, at_risk, and the `series` column where there is one.
     falls=False draws 1 − S: the share that has happened by then.
     """
     scale = axis("seconds", _number(curves["seconds"].max()), t, lang)
-    flip = (lambda name: pl.col(name)) if falls else (lambda name: 1.0 - pl.col(name))
     frame = curves.with_columns(
         (pl.col("seconds") / scale.divisor).alias("x"),
-        flip("survival").alias("share"),
-        flip("lower").alias("share_low"),
-        flip("upper").alias("share_high"),
+        *(
+            (pl.col(name) if falls else 1.0 - pl.col(name)).alias(drawn)
+            for name, drawn in (("survival", "share"), ("lower", "share_low"), ("upper", "share_high"))
+        ),
         _texts(curves["seconds"], "seconds", lang).alias("after"),
         _texts(curves["at_risk"], "count", lang).alias("waiting"),
     )
     base = alt.Chart(frame, height=HEIGHT)
     colour: Any = alt.value(theme.BLUE)
     if series:
-        colour = alt.Color(
-            f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend()
-        )
+        colour = alt.Color(f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend())
     x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format="~g"), scale=alt.Scale(nice=False))
     y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"))
     tips = [
@@ -220,7 +228,7 @@ def survival(
     return alt.layer(band, line, hover, *rule)
 
 
-def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
+def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     """Stages of a chain from top to bottom: how many reach each, and which share of the first that is.
 
     steps: step (text, in order), count, share (of the first step).
@@ -231,7 +239,7 @@ def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
     ]
     frame = steps.with_columns(pl.Series("text", text, dtype=pl.String))
     order = steps["step"].to_list()
-    base = alt.Chart(frame, height=44 * len(order))
+    base = alt.Chart(frame, height=AXIS_HEIGHT + 40 * len(order))
     y = alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=110))
     scale = axis("count", None, t, lang)
     bars = base.mark_bar(color=theme.BLUE, height={"band": 0.7}, opacity=0.85).encode(
@@ -246,16 +254,14 @@ def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
     return alt.layer(bars, words)
 
 
-def ranked_counts(
-    counts: pl.DataFrame, name: str, lang: str, t: Translate, *, colour: str = theme.BLUE
-) -> alt.LayerChart:
+def ranked_counts(counts: pl.DataFrame, name: str, lang: str, t: Translate, *, colour: str = theme.BLUE) -> Drawing:
     """Counts by name, the largest first, each with its share of all. counts: name (text), count, share."""
     text = [
         f"{formats.number(count, lang)} · {formats.percent(share)}"
         for count, share in counts.select("count", "share").iter_rows()
     ]
     frame = counts.with_columns(pl.Series("text", text, dtype=pl.String))
-    base = alt.Chart(frame, height=max(90, _ROW_HEIGHT * counts.height))
+    base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * counts.height)
     y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150))
     scale = axis("count", None, t, lang)
     most = _number(counts["count"].max()) or 1.0
@@ -266,14 +272,14 @@ def ranked_counts(
     return alt.layer(bars, words)
 
 
-def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> alt.Chart:
+def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     """How the scores 1 to 5 are spread, a full bar for each question. counts: dimension, score, count, share."""
     frame = counts.with_columns(
         _texts(counts["count"], "count", lang).alias("text"),
         pl.col("score").cast(pl.String).alias("score_text"),
     )
-    return (
-        alt.Chart(frame, height=max(120, 44 * counts["dimension"].n_unique()))
+    drawing: alt.Chart = (
+        alt.Chart(frame, height=AXIS_HEIGHT + LEGEND_HEIGHT + 34 * counts["dimension"].n_unique())
         .mark_bar(height={"band": 0.7})
         .encode(
             x=alt.X("count:Q", stack="normalize", title=t("chart.share"), axis=alt.Axis(format=".0%")),
@@ -293,6 +299,7 @@ def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> alt.Chart:
             ],
         )
     )
+    return drawing
 
 
 def _scaled(points: pl.DataFrame, scale: Axis) -> pl.DataFrame:
@@ -330,17 +337,26 @@ def _target_rule(target: float | None, scale: Axis, t: Translate, *, vertical: b
 
 def _rule(at: float, channel: str, colour: str, tip: str = "") -> alt.Chart:
     rule = alt.Chart().mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5, tooltip=tip or None)
-    return rule.encode(**{channel: alt.datum(at)})
+    placed: alt.Chart = rule.encode(**{channel: alt.datum(at)})
+    return placed
 
 
-def _legend() -> alt.Legend:
-    # Three columns fit a phone; Vega never wraps a legend by itself.
-    return alt.Legend(orient="top", columns=3, labelLimit=110, symbolType="square")
+def with_period_text(frame: pl.DataFrame, column: str = "period") -> pl.DataFrame:
+    """Add period_text, a month or a day in digits. Text, since a browser shifts dates into its own zone."""
+    days = frame[column].to_list()
+    style = "%m-%d" if any(day is not None and day.day != 1 for day in days) else "%Y-%m"
+    return frame.with_columns(pl.col(column).dt.strftime(style).alias("period_text"))
 
 
-def _bar_width(days: pl.Series) -> int:
-    """Bars of a time axis have no band of their own; the fewer there are, the wider they may be."""
-    return max(3, min(34, 340 // max(1, days.n_unique())))
+def _time_axis() -> alt.X:
+    return alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
+
+
+def _legend(labels: Iterable[str]) -> alt.Legend:
+    """Above the chart, in as many columns as a phone holds: Vega never wraps a legend by itself."""
+    widest = max((sum(1.0 if ord(letter) > _WIDE else 0.55 for letter in label) for label in labels), default=1.0)
+    columns = max(1, int(_PHONE_WIDTH / (widest * 12 + 28)))
+    return alt.Legend(orient="top", columns=columns, labelLimit=300, symbolType="square", symbolOpacity=1)
 
 
 def _largest(points: pl.DataFrame, target: float | None) -> float | None:
@@ -348,13 +364,13 @@ def _largest(points: pl.DataFrame, target: float | None) -> float | None:
     return max(values, default=None)
 
 
+def _smallest(points: pl.DataFrame, target: float | None) -> float:
+    values = [x for x in (_number(points["value"].min()), target) if x is not None]
+    return min(values, default=0.0)
+
+
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
-
-
-def _is_fine(points: pl.DataFrame) -> bool:
-    """Days or weeks rather than months: then the day belongs on the axis."""
-    return any(day is not None and day.day != 1 for day in points["period"].to_list())
 
 
 def _wan_expression() -> str:

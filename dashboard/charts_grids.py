@@ -8,15 +8,17 @@ import altair as alt
 import polars as pl
 
 from dashboard import formats, theme
+from dashboard.charts import AXIS_HEIGHT, LEGEND_HEIGHT
 
 if TYPE_CHECKING:
+    from dashboard.charts import Drawing
     from dashboard.labels import Translate
 
 _BLUES: Final = ("#E3EEF8", "#2F7EC0", "#123A5E")
 _CELL: Final = 26
 
 
-def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: str) -> alt.Chart:
+def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: str) -> Drawing:
     """Hours across, weekdays down. cells: weekday (1 = Monday … 7), hour (0…23), value, n.
 
     An hour without cases stays empty: no rate is not a rate of zero.
@@ -27,8 +29,8 @@ def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: 
         pl.Series("text", text, dtype=pl.String),
         pl.Series("day", [days[number - 1] for number in cells["weekday"]], dtype=pl.String),
     )
-    return (
-        alt.Chart(frame, height=7 * _CELL)
+    drawing: alt.Chart = (
+        alt.Chart(frame, height=7 * _CELL + AXIS_HEIGHT + LEGEND_HEIGHT)
         .mark_rect(stroke="#8A8F98", strokeWidth=0.2)
         .encode(
             x=alt.X("hour:O", title=t("chart.hour"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
@@ -42,9 +44,10 @@ def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: 
             ],
         )
     )
+    return drawing
 
 
-def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
+def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     """The repurchase triangle: cohorts down, months since the first order across, cumulative share as colour.
 
     cells: cohort (Date), months_since, share, customers, repeats, is_matured. A cell whose months have not
@@ -58,7 +61,7 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
         pl.Series("maturity", [words[flag] for flag in cells["is_matured"]], dtype=pl.String),
     )
     rows = frame["cohort_text"].n_unique()
-    base = alt.Chart(frame, height=max(160, 22 * rows))
+    base = alt.Chart(frame, height=22 * rows + AXIS_HEIGHT + LEGEND_HEIGHT)
     x = alt.X("months_since:O", title=t("cohort.months_since"), axis=alt.Axis(labelAngle=0, labelOverlap=True))
     y = alt.Y("cohort_text:N", title=t("cohort.cohort"), sort="ascending")
     tips = [
@@ -81,7 +84,7 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> alt.LayerChart:
     return alt.layer(matured, waiting)
 
 
-def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], titles: tuple[str, str]) -> alt.LayerChart:
+def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], titles: tuple[str, str]) -> Drawing:
     """Moves between ordered groups. cells: from_label, to_label, count, share (of the row).
 
     The diagonal is left pale: staying is not a move, and would drown the moves.
@@ -92,7 +95,7 @@ def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], ti
         pl.when(pl.col("from_label") == pl.col("to_label")).then(None).otherwise(pl.col("share")).alias("moved"),
         pl.Series("share_text", [formats.percent(share) for share in cells["share"]], dtype=pl.String),
     )
-    base = alt.Chart(frame, height=max(160, 46 * len(order)))
+    base = alt.Chart(frame, height=40 * len(order) + AXIS_HEIGHT)
     x = alt.X("to_label:N", sort=order, title=titles[1], axis=alt.Axis(labelAngle=0, orient="top", labelLimit=90))
     y = alt.Y("from_label:N", sort=order, title=titles[0], axis=alt.Axis(labelLimit=110))
     tips = [
@@ -103,7 +106,8 @@ def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], ti
     ]
     # Light to mid blue only: the numbers on the cells stay readable in black.
     colour = alt.Color("moved:Q", legend=None, scale=alt.Scale(range=["#EAF2FA", "#7FB2DE"]))
-    rects = base.mark_rect(stroke=theme.PALE, strokeWidth=0.5, invalid=None).encode(x=x, y=y, color=colour, tooltip=tips)
+    cell = base.mark_rect(stroke=theme.PALE, strokeWidth=0.5, invalid=None)
+    rects = cell.encode(x=x, y=y, color=colour, tooltip=tips)
     words = base.mark_text(color="#1B2430", fontSize=12).encode(x=x, y=y, text="text:N")
     return alt.layer(rects, words)
 

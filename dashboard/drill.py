@@ -46,7 +46,7 @@ def definition(view: View, kpi: Kpi) -> None:
         "unit": view.t(f"units.{_unit_word(kpi)}"),
         "clock": clock,
         "better": view.t(f"better.{kpi.better}"),
-        "datasets": "、".join(view.t(f"datasets.{name}") for name in kpi.datasets),
+        "datasets": view.labels.datasets(kpi.datasets),
         "owner": kpi.owner,
         "source": kpi.source,
         "version": f"`{kpi.version}`",

@@ -62,9 +62,7 @@ def trends(view: View, kpi_ids: Sequence[str]) -> None:
     series = view.t("chart.series")
     frames = [view.trend(kpi).with_columns(pl.lit(kpi.label[view.lang]).alias(series)) for kpi in kpis]
     points = _measured(pl.concat(frames))
-    parts.chart(
-        view, points, lambda frame: charts.kpi_trend(frame, kpis[0].unit, view.lang, view.t, series=series)
-    )
+    parts.chart(view, points, lambda frame: charts.kpi_trend(frame, kpis[0].unit, view.lang, view.t, series=series))
 
 
 def groups(view: View, kpi: Kpi, dimension: str) -> None:
@@ -100,7 +98,7 @@ def attention(view: View, cards: Sequence[Card]) -> None:
     worse = [card for card in cards if _verdict(card, comparison) == "worse"]
     better = [card for card in cards if _verdict(card, comparison) == "better"]
     lines = [
-        (code, "、".join(card.kpi.label[view.lang] for card in found))
+        (code, view.t("parts.and").join(card.kpi.label[view.lang] for card in found))
         for code, found in (("missed", missed), ("worse", worse), ("better", better))
         if found
     ]
@@ -130,12 +128,11 @@ def _cell(view: View, kpi: Kpi, row: dict[str, object]) -> str:
 
 
 def _measured(points: pl.DataFrame) -> pl.DataFrame:
-    """Without leading and trailing emptiness, and without points of too few cases."""
+    """Points of too few cases become gaps; nothing at all where no point is left."""
     few = (pl.col("state") == "small_n") & (pl.col("n") < readings.HIDE_BELOW)
     hidden = pl.when(few).then(None)
-    return points.with_columns(hidden.otherwise(pl.col(name)).alias(name) for name in ("value", "lower", "upper")).filter(
-        pl.col("value").is_not_null().any()
-    )
+    shown = points.with_columns(hidden.otherwise(pl.col(name)).alias(name) for name in ("value", "lower", "upper"))
+    return shown.filter(pl.col("value").is_not_null().any())
 
 
 def _own(kpi: Kpi) -> tuple[str, ...]:

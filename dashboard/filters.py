@@ -82,7 +82,7 @@ def describe(choice: Choice, lang: str, t: Translate) -> str:
     other = periods.before(choice.period, choice.comparison)
     text = t("filters.describe", period=str(choice.period), other=str(other))
     slices = [
-        f"{labels.dimension(name)}: {'、'.join(labels.value(name, value) for value in values)}"
+        f"{labels.dimension(name)}: {t('parts.and').join(labels.value(name, value) for value in values)}"
         for name, values in choice.where
     ]
     return " · ".join([text, *slices])
@@ -122,16 +122,14 @@ def _preset(kept: dict[str, list[str] | str], lang: str, t: Translate) -> str:
     )
 
 
-def _period(
-    kept: dict[str, list[str] | str], preset: str, newest: date, lang: str, t: Translate
-) -> Period:
+def _period(kept: dict[str, list[str] | str], preset: str, newest: date, lang: str, t: Translate) -> Period:
     if preset != "custom":
         return periods.resolve(preset, newest)
     default = periods.resolve(periods.DEFAULT_PRESET, newest)
     key = f"dates_{lang}"
     if key not in st.session_state:
-        first, last = _day(kept.get("from")) or default.first, _day(kept.get("to")) or default.last
-        st.session_state[key] = (min(first, last), max(first, last))
+        asked = _day(kept.get("from")) or default.first, _day(kept.get("to")) or default.last
+        st.session_state[key] = (min(asked), max(asked))
     picked = st.date_input(t("filters.dates"), key=key, format="YYYY-MM-DD", width=230)
     # Between the two clicks of a range only its first day is there: keep the last whole range till then.
     if isinstance(picked, tuple) and len(picked) == 2:

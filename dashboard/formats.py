@@ -6,11 +6,8 @@ Pure text in, text out: pages, cards and chart tooltips all come here, so one va
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 MISSING: Final = "—"
 MINUS: Final = "−"
@@ -56,20 +53,24 @@ def duration(seconds: float | None, lang: str) -> str:
         if count:
             parts.append(f"{count} {words[unit]}")
     text = " ".join(parts[:2]) or f"0 {words['second']}"
-    return f"{MINUS}{text}" if seconds < 0 else text
+    return f"{MINUS}{text}" if parts and seconds < 0 else text
 
 
 def value(amount: float | None, unit: str, lang: str) -> str:
     """One KPI value in its unit."""
     if amount is None:
         return MISSING
-    writers: dict[str, Callable[[float], str]] = {
-        "ratio": percent,
-        "seconds": lambda x: duration(x, lang),
-        "score": lambda x: _signed(x, 2),
-        "points": lambda x: _signed(x, 1),
-    }
-    return writers.get(unit, lambda x: number(x, lang))(amount)
+    match unit:
+        case "ratio":
+            return percent(amount)
+        case "seconds":
+            return duration(amount, lang)
+        case "score":
+            return _signed(amount, 2)
+        case "points":
+            return _signed(amount, 1)
+        case _:
+            return number(amount, lang)
 
 
 def change(now: float, before: float, unit: str, lang: str) -> str:
@@ -78,7 +79,7 @@ def change(now: float, before: float, unit: str, lang: str) -> str:
         return f"{_plus((now - before) * 100, 1)} {_POINT_WORDS[lang]}"
     if unit == "seconds":
         text = duration(now - before, lang)
-        return text if now < before else f"+{text}"
+        return f"+{text}" if round(now - before) > 0 else text
     if unit == "count":
         return f"{_plus((now - before) / before * 100, 1)}%" if before else _plus(now - before, 0)
     return _plus(now - before, 2 if unit == "score" else 1)

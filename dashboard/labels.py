@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from ingestion.warehouse.kpis import SQL_DIR
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 class Translate(Protocol):
@@ -35,6 +35,10 @@ class Labels:
 
     def dimension(self, name: str) -> str:
         return self._word(f"dimensions.{name}", name)
+
+    def datasets(self, names: Iterable[str]) -> str:
+        """Datasets in a row: “工单、投诉”."""
+        return self.t("parts.and").join(self._word(f"datasets.{name}", name) for name in names)
 
     def column(self, name: str) -> str:
         """The heading of a table's column; durations are shown in hours."""

@@ -13,8 +13,7 @@ from dashboard import filters, formats
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import altair as alt
-
+    from dashboard.charts import Drawing
     from dashboard.labels import Translate
     from dashboard.session import View
 
@@ -57,12 +56,13 @@ def needs(view: View, *datasets: str) -> bool:
     """True if the datasets are connected; else say which are not. Never a zero in their place."""
     missing = [name for name in datasets if not view.is_connected(name)]
     if missing:
-        names = "、".join(view.t(f"datasets.{name}") for name in missing)
-        st.info(f"**{view.t('states.not_connected')}** · {view.t('parts.connect', datasets=names)}", icon=":material/link_off:")
+        names = view.t("parts.connect", datasets=view.labels.datasets(missing))
+        told = f"**{view.t('states.not_connected')}** · {names}"
+        st.info(told, icon=":material/link_off:")
     return not missing
 
 
-def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], alt.Chart | alt.LayerChart]) -> None:
+def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], Drawing]) -> None:
     """Draw the frame, or say that nothing was counted in these dates."""
     if frame.is_empty():
         st.info(view.t("parts.nothing"), icon=":material/inbox:")
@@ -70,9 +70,7 @@ def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], alt.Ch
     st.altair_chart(draw(frame), width="stretch")
 
 
-def table(
-    view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None
-) -> None:
+def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None) -> None:
     """A table with headings, instants and dimension values in the reader's language and time zone."""
     if frame.is_empty():
         st.info(view.t("parts.nothing"), icon=":material/inbox:")
@@ -111,8 +109,8 @@ def complaint_list(view: View, waiting: pl.DataFrame) -> None:
     frame = waiting.with_columns(
         pl.Series("time_left", words, dtype=pl.String), pl.Series("age", ages, dtype=pl.String)
     )
-    names = ("complaint_id", "time_left", "age", "grade", "reason", "received_at", "due_at", "region", "tier", "product")
     dimensions = ("grade", "reason", "region", "tier", "product")
+    names = ("complaint_id", "time_left", "age", "received_at", "due_at", *dimensions)
     table(view, frame.select(name for name in names if name in frame.columns), dimensions=dimensions, height=320)
 
 

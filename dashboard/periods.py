@@ -64,9 +64,7 @@ def before(period: Period, comparison: str) -> Period:
     if comparison == "last_year":
         return Period(shift_months(period.first, -12), _shift_end(period.last, -12))
     if period.whole_months:
-        return Period(
-            shift_months(period.first, -period.whole_months), period.first - timedelta(days=1)
-        )
+        return Period(shift_months(period.first, -period.whole_months), period.first - timedelta(days=1))
     return Period(period.first - timedelta(days=period.days), period.first - timedelta(days=1))
 
 

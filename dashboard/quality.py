@@ -24,6 +24,7 @@ _LOAD_COLUMNS: Final = (
 _CHECK_COLUMNS: Final = (
     "severity", "suite", "expectation", "column_name", "unexpected_count", "element_count", "stage",
 )  # fmt: skip
+_ADVICE_COLUMNS: Final = ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")
 _COUNTS: Final = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
 
 
@@ -36,9 +37,8 @@ def summary(view: View) -> None:
         for name, count in sums.items():
             st.metric(view.t(f"quality.{name}"), formats.number(count, view.lang), border=True, width=190)
         share = accuracy[0] / accuracy[1] if accuracy[1] else None
-        st.metric(
-            view.t("quality.accuracy"), formats.percent(share, 2), border=True, width=190, help=view.t("quality.accuracy_help")
-        )
+        help_ = view.t("quality.accuracy_help")
+        st.metric(view.t("quality.accuracy"), formats.percent(share, 2), border=True, width=190, help=help_)
 
 
 def runs(view: View) -> None:
@@ -71,12 +71,12 @@ def advice(view: View) -> None:
     if frame.is_empty():
         return
     known = rules()
-    words = {code: known[code].advice[view.lang] if code in known else formats.MISSING for code in frame["code"].unique()}
+    words = {code: rule.advice[view.lang] for code, rule in known.items()}
     told = frame.with_columns(
         pl.Series("reason", [_rule_label(view, code) for code in frame["code"]], dtype=pl.String),
         pl.col("code").replace_strict(words, default=formats.MISSING).alias("advice"),
     ).sort("row_count", descending=True)
-    parts.table(view, _only(told, ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")))
+    parts.table(view, _only(told, _ADVICE_COLUMNS))
 
 
 def checks(view: View) -> None:
@@ -108,13 +108,12 @@ def datasets(view: View) -> None:
     """Which datasets hold rows, from which source; the rest are named as not connected."""
     frame = view.meta("datasets")
     connected = frame.filter(pl.col("row_count") > 0).sort("dataset", "source")
-    named = [view.t(f"datasets.{name}") for name in connected["dataset"]]
+    named = [view.labels.datasets([name]) for name in connected["dataset"]]
     told = connected.with_columns(pl.Series("dataset", named, dtype=pl.String))
     parts.table(view, _only(told, ("dataset", "source", "row_count", "data_through")))
     missing = [name for name in contract.datasets() if name not in set(connected["dataset"])]
     if missing:
-        names = "、".join(view.t(f"datasets.{name}") for name in missing)
-        st.caption(f"{view.t('states.not_connected')}: {names}")
+        st.caption(f"{view.t('states.not_connected')}: {view.labels.datasets(missing)}")
 
 
 def _quarantine(view: View) -> pl.DataFrame:

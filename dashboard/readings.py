@@ -7,7 +7,7 @@ decided here, once, so that a card, a table and a list of "what needs attention"
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, sqrt
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ Verdict = Literal["better", "worse", "unclear", "none"]
 
 HIDE_BELOW: Final = 10
 DOUBT_BELOW: Final = 30
+_Z: Final = 1.96
 _UNSHOWN: Final = ("empty", "not_connected", "not_reached")
 
 
@@ -98,9 +99,10 @@ def _comparable(reading: Reading) -> bool:
 def _is_beyond_noise(now: Reading, earlier: Reading) -> bool:
     """Newcombe's rule: the difference against the two half-intervals that face each other.
 
-    A value without an interval (a count) is taken as it is: it was counted, not estimated.
+    A count carries no interval; it varies from year to year by about the root of itself (Poisson).
     """
     high, low = (now, earlier) if now.value > earlier.value else (earlier, now)  # type: ignore[operator]
-    facing = ((high.value, high.lower), (low.upper, low.value))
-    halves = [upper - lower for upper, lower in facing if upper is not None and lower is not None]
-    return (high.value or 0.0) - (low.value or 0.0) > hypot(*halves)
+    top, bottom = high.value or 0.0, low.value or 0.0
+    below = _Z * sqrt(abs(top)) if high.lower is None else top - high.lower
+    above = _Z * sqrt(abs(bottom)) if low.upper is None else low.upper - bottom
+    return top - bottom > hypot(below, above)

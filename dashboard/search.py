@@ -22,5 +22,5 @@ def _name(kpi: Kpi) -> str:
 
 
 def _text(kpi: Kpi) -> str:
-    words = (*kpi.meaning.values(), *kpi.formula.values(), *kpi.differs.values(), kpi.owner, kpi.source, *kpi.datasets)
-    return f"{_name(kpi)} {' '.join(words)}".casefold()
+    words = (*kpi.meaning.values(), *kpi.formula.values(), *kpi.differs.values(), *kpi.datasets)
+    return f"{_name(kpi)} {' '.join((*words, kpi.owner, kpi.source))}".casefold()

@@ -121,26 +121,20 @@ class View:
     def rows(self, kpi: Kpi, part: str = "denominator") -> pl.DataFrame:
         """At most 500 of the units behind the KPI's value."""
         key = (*self._key(None), kpi.id, kpi.version, part)
-        return _rows(
-            key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN)
-        )
+        return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN))
 
     def open_rows(self, kpi: Kpi) -> pl.DataFrame:
         """The units of a stock on the newest full day, whatever the period: what waits now, waits for somebody."""
         newest = periods.Period(self.last_date, self.last_date)
         key = (*self._key(newest), kpi.id, kpi.version, "open")
         wanted = self.filter(newest)
-        return _rows(
-            key, lambda: query.rows(self.snapshot, self.scope, kpi, wanted, "numerator", limit=OPEN_SHOWN)
-        )
+        return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, wanted, "numerator", limit=OPEN_SHOWN))
 
     def sums(self, mart: str, by: Sequence[str] = (), period: str = "total") -> pl.DataFrame:
         """The counts of a mart under the filter, added up by `by` and period."""
         name = f"marts.{mart}"
         key = (*self._key(None), name, tuple(by), period)
-        return _sums(
-            key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period)
-        )
+        return _sums(key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period))
 
     def meta(self, name: str) -> pl.DataFrame:
         return _meta((self.snapshot.run_id, name), lambda: query.meta(self.snapshot, name))

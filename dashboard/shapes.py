@@ -70,9 +70,7 @@ def chain(sums: pl.DataFrame, label: Callable[[str], str]) -> pl.DataFrame:
 
 def hours(sums: pl.DataFrame, measure: str) -> pl.DataFrame:
     """weekday, hour, value, n of the arrivals mart; measure is "volume" or "met"."""
-    met = pl.when(pl.col("response_due_count") > 0).then(
-        pl.col("response_met_count") / pl.col("response_due_count")
-    )
+    met = pl.when(pl.col("response_due_count") > 0).then(pl.col("response_met_count") / pl.col("response_due_count"))
     value, n = (met, "response_due_count") if measure == "met" else (pl.col("ticket_count"), "ticket_count")
     return sums.select("weekday", "hour", value.alias("value"), pl.col(n).alias("n"))
 
@@ -86,7 +84,8 @@ def cohorts(sums: pl.DataFrame, last_date: date) -> pl.DataFrame:
     """
     sizes = sums.group_by("period").agg(pl.col("customer_count").sum().alias("customers"))
     span = int(sums["months_since"].max() or 0)  # type: ignore[arg-type]  # BIGINT
-    grid = sizes.join(pl.DataFrame({"months_since": list(range(span + 1))}, schema={"months_since": pl.Int64}), how="cross")
+    spans = pl.DataFrame({"months_since": range(span + 1)}, schema={"months_since": pl.Int64})
+    grid = sizes.join(spans, how="cross")
     cells = grid.join(
         sums.select("period", pl.col("months_since").cast(pl.Int64), "repeat_count"),
         on=["period", "months_since"],

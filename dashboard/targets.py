@@ -12,12 +12,12 @@ from dashboard.readings import Target
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SHOWN: Final = ("kind", "operator", "value", "scope_dimension", "scope_value", "stage", "due_month", "document", "quote")
+_SHOWN: Final = (
+    "kind", "operator", "value", "scope_dimension", "scope_value", "stage", "due_month", "document", "quote",
+)  # fmt: skip
 
 
-def absolute(
-    targets: pl.DataFrame, kpi_id: str, where: Mapping[str, Sequence[str]], on: date
-) -> Target | None:
+def absolute(targets: pl.DataFrame, kpi_id: str, where: Mapping[str, Sequence[str]], on: date) -> Target | None:
     """The absolute target valid on a day: that of the one slice filtered to, else that of the whole.
 
     A slice's target never stands for the whole: three minutes are promised on chat, not on e-mail.

@@ -21,7 +21,11 @@ import duckdb_sqlalchemy
 import great_expectations as gx
 import great_expectations.expectations
 import sqlalchemy as sa
-from great_expectations.data_context.types.base import ProgressBarsConfig
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
 from great_expectations.expectations.expectation import Expectation
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.pool import StaticPool
@@ -62,8 +66,12 @@ class Validator:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor = cursor
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        quiet = DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(),  # nothing on disk, no pages of its own
+            analytics_enabled=False,
+            progress_bars=ProgressBarsConfig(globally=False),
+        )
+        self._context = gx.get_context(project_config=quiet, mode="ephemeral")
         wrapped = duckdb_sqlalchemy.ConnectionWrapper(cursor)
         # One pooled connection for ever: temporary views exist in this cursor only.
         engine = {"creator": lambda: wrapped, "poolclass": StaticPool}

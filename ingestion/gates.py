@@ -10,21 +10,20 @@ from typing import TYPE_CHECKING
 
 from data_checks import gate
 from ingestion.errors import Finding
+from ingestion.sqltext import quoted
 from ingestion.steps import reached
 from ingestion.warehouse import ledger, models
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ingestion.landing import Landed
-    from ingestion.mapping import Feed, Source
+    from ingestion.mapping import Feed
     from ingestion.night import Night
 
 NIGHTS_COMPARED = 7
 """How many earlier nights say what a usual number of rows is."""
 
 
-def check_exports(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) -> None:
+def check_exports(tonight: Night, landed: list[Landed]) -> None:
     """Check what every file became, file by file: two full exports of one night may well overlap.
 
     Raises:
@@ -33,15 +32,14 @@ def check_exports(tonight: Night, landed: list[Landed], sources: Mapping[str, So
     tonight.progress.stage("check_exports", len(landed))
     for one in landed:
         tonight.progress.part(one.file)
-        feed = sources[one.source].feed(one.feed)
-        tables = {dataset: f'landing."{one.load_id}__{dataset}"' for dataset in one.datasets}
+        tables = {dataset: f"landing.{quoted(one.table(dataset))}" for dataset in one.datasets}
         result = gate.run_export_checks(
             tonight.con,
             "scratch",
             tables,
             # A file without records is landing's to judge; one dataset of several may well get none.
-            may_be_empty=tables if one.rows_read or feed.may_be_empty else (),
-            keys=_keys(feed),
+            may_be_empty=tables if one.rows_read or one.settings.may_be_empty else (),
+            keys=_keys(one.settings),
         )
         _obey(tonight, result, one.load_id)
     reached("exports_checked")

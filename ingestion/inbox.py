@@ -58,7 +58,7 @@ def look(
     for file in matched:
         name = _name(exports, file.path)
         if file.path in growing:
-            inbox.findings.append(Finding("still_changing", {"file": name}))
+            inbox.findings.append(Finding("file_still_changing", {"file": name}))
             continue
         key = (file.source, file.feed, sha256(file.path))
         if key in taken:

@@ -76,6 +76,11 @@ class Night:
         )
         ledger.record_finding(self.con, self.run_id, load_id, finding.code, severity, finding.fields)
 
+    @property
+    def workdir(self) -> Path:
+        """Temporary files of this run."""
+        return self.places.scratch / self.run_id
+
     def stop_if_told(self) -> None:
         """Raises Stopped where a finding stops the run."""
         if any(severity == "stop" for severity, _ in self.findings):
@@ -163,7 +168,7 @@ def _open_ledger(places: Places) -> duckdb.DuckDBPyConnection:
 
 
 def _open_build(places: Places, settings: Settings, run_id: str) -> duckdb.DuckDBPyConnection:
-    (places.scratch / run_id).mkdir(parents=True, exist_ok=True)
+    (places.scratch / run_id).mkdir()
     con = engines.open_writer(places.build(run_id), places, settings)
     _attach_warehouse(con, places)
     engines.attach(con, places.scratch / run_id / "scratch.duckdb", "scratch")

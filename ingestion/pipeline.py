@@ -15,8 +15,9 @@ from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
 from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
 from ingestion.progress import Silent
+from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import ledger, raw, snapshots
+from ingestion.warehouse import ledger, raw, snapshots, waiting
 from ingestion.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ def run(
 
 def _run(tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None) -> Outcome:
     arrivals = look(tonight, exports, sources)
-    landed = land(tonight, arrivals)
-    gates.check_exports(tonight, landed, sources)
-    append(tonight, landed)
+    landed = land(tonight, arrivals, sources)
+    gates.check_exports(tonight, landed)
+    append(tonight, landed, sources)
     aim = publishing.aim(tonight, as_of)
     if not aim.is_new:
         return _nothing_new(tonight, aim)
@@ -102,7 +103,7 @@ def look(tonight: Night, exports: Path, sources: Mapping[str, Source]) -> list[A
     return found.arrivals
 
 
-def land(tonight: Night, arrivals: list[Arrival]) -> list[Landed]:
+def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source]) -> list[Landed]:
     """Read every file, hold back its bad records, then those whose references are nowhere.
 
     Raises:
@@ -114,7 +115,7 @@ def land(tonight: Night, arrivals: list[Arrival]) -> list[Landed]:
         tonight.progress.part(arrival.file.path.name)
         load_id = f"{tonight.run_id}-{number:03d}"
         try:
-            one = land_file(tonight.con, "scratch", arrival.file, arrival.feed, load_id)
+            one = land_file(tonight.con, "scratch", arrival.file, arrival.feed, load_id, work=tonight.workdir)
         except IngestionError as error:
             tonight.tell("stop", error.finding, load_id)
             continue
@@ -123,7 +124,7 @@ def land(tonight: Night, arrivals: list[Arrival]) -> list[Landed]:
         landed.append(one)
         log.info("landed %s/%s %s: %s records", one.source, one.feed, one.file, one.rows_read)
         reached("landed_file")
-    judge_references(tonight.con, "scratch", landed, "warehouse")
+    judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=_namespaces(sources))
     reached("references_judged")
     for one in landed:
         for finding in one.warnings:
@@ -134,7 +135,7 @@ def land(tonight: Night, arrivals: list[Arrival]) -> list[Landed]:
     return landed
 
 
-def append(tonight: Night, landed: list[Landed]) -> None:
+def append(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) -> None:
     """Keep tonight's good rows in `raw` and the held back ones in the ledger, one transaction a file."""
     tonight.progress.stage("append", len(landed))
     first = ledger.next_load_seq(tonight.con)
@@ -143,12 +144,22 @@ def append(tonight: Night, landed: list[Landed]) -> None:
         load = _load(tonight, one, load_seq)
         tonight.con.execute("begin")
         for dataset in one.datasets:
-            raw.append(tonight.con, dataset, f'scratch.landing."{one.load_id}__{dataset}"', load_seq)
-        ledger.record_quarantine(tonight.con, load, f'scratch.landing."{one.load_id}__held"')
+            landing = f"scratch.landing.{quoted(one.table(dataset))}"
+            raw.append(tonight.con, "raw", dataset, landing, load_seq)
+        for dataset in waiting.tables(tonight.con, one.load_id):
+            landing = f"scratch.landing.{quoted(f'{one.load_id}__waiting__{dataset}')}"
+            raw.append(tonight.con, "waiting", dataset, landing, load_seq)
+        ledger.record_quarantine(tonight.con, load, f"scratch.landing.{quoted(f'{one.load_id}__held')}")
         ledger.record_load(tonight.con, load)
         tonight.con.execute("commit")
         tonight.loads.append(load)
         reached("load_appended")
+    waiting.release(tonight.con, tonight.run_id, _namespaces(sources))
+    reached("waiting_judged")
+
+
+def _namespaces(sources: Mapping[str, Source]) -> dict[str, str]:
+    return {source.name: source.customer_namespace for source in sources.values()}
 
 
 def _load(tonight: Night, one: Landed, load_seq: int) -> ledger.Load:

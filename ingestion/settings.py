@@ -34,12 +34,6 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(default=60, ge=0)
     """An export changed less than this ago may still be being written."""
 
-    accuracy_target: float = Field(default=0.98, ge=0, le=1)
-    """The least share of a file's rows that must load."""
-
-    accuracy_minimum_rows: int = Field(default=500, ge=1)
-    """Below this many rows a missed accuracy target warns instead of stopping the night."""
-
     memory_limit: str = Field(default="1500MB", pattern=r"^\d+(\.\d+)?\s*[KMGT]i?B$")
     """What DuckDB may hold in memory before it spills to HOME/tmp."""
 

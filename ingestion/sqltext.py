@@ -6,6 +6,6 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def literal(text: str) -> str:
+def literal(text: object) -> str:
     """Text as an SQL string literal. DuckDB knows no escapes in one but the doubled mark."""
-    return "'" + text.replace("'", "''") + "'"
+    return "'" + str(text).replace("'", "''") + "'"

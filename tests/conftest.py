@@ -1,11 +1,14 @@
 """Fixtures shared by all rooms: run one model on a few rows written as a table."""
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import duckdb
 import pytest
 
+from dashboard.metrics.query import Snapshot
 from data_checks.contract import datasets
+from ingestion.sqltext import quoted
 from ingestion.warehouse import engines, models, raw
 
 Rows = list[tuple[object, ...]]
@@ -47,7 +50,7 @@ def fill(con: duckdb.DuckDBPyConnection, table: str, text: str) -> None:
     for number, cells in enumerate(body, start=1):
         casts = [f"cast(? as {types[column]})" for column in header]
         chosen = [*casts, *(sql.replace("number", str(number)) for sql in defaults.values())]
-        names = ", ".join(engines.name(column) for column in [*header, *defaults])
+        names = ", ".join(quoted(column) for column in [*header, *defaults])
         con.execute(f"insert into {table} ({names}) select {', '.join(chosen)}", cells)
 
 
@@ -68,8 +71,9 @@ def ancestors(name: str) -> Iterator[models.Model]:
 def run_model() -> Iterator[RunModel]:
     """Run one model on given rows: run_model("core.fct_x", {"staging.stg_y": "<table>"}, select="a, b").
 
-    Tables not given are built from empty exports and the real policies, targets and calendars. `raw.run` may be
-    given; by default it is 2025-07-01 00:00 UTC in Asia/Shanghai, and the one source is `sample`. Rows come back in the order of all columns.
+    Tables not given are built from empty exports and the real policies, targets and calendars. `raw.run` and
+    `raw.sources` may be given; by default it is 2025-07-01 00:00 UTC in Asia/Shanghai, and the one source is
+    `sample`. Rows come back in the order of all columns.
     """
     with engines.open_memory() as con:
 
@@ -89,3 +93,39 @@ def run_model() -> Iterator[RunModel]:
             return con.execute(f"select {select} from {name} order by all").fetchall()
 
         yield run
+
+
+MakeSnapshot = Callable[..., Snapshot]
+
+
+@pytest.fixture
+def make_snapshot(tmp_path: Path) -> MakeSnapshot:
+    """Build every model on given rows and open the result as pages do: make_snapshot({"raw.tickets": "<table>"}).
+
+    Each source named in the rows gets its own customer namespace. `as_of` is UTC.
+    """
+
+    def make(inputs: Mapping[str, str], as_of: str = "2025-07-01 00:00:00") -> Snapshot:
+        file = tmp_path / f"snapshot_{len(list(tmp_path.iterdir()))}.duckdb"
+        with duckdb.connect(str(file)) as con:
+            con.execute("set timezone = 'UTC'")
+            raw.create_tables(con, file.stem, schemas=("raw",))
+            models.create_inputs(con, file.stem)
+            con.execute("insert into raw.run values ('R1', cast(? as timestamp), 'Asia/Shanghai')", [as_of])
+            con.execute("insert into raw.loads by name select 'L1' as load_id, as_of as data_through from raw.run")
+            for table, text in inputs.items():
+                fill(con, table, text)
+                con.execute(
+                    "insert into raw.sources by name select distinct source, source as customer_namespace "
+                    f"from {table} where source not in (select source from raw.sources)"
+                )
+            for model in models.load_models():
+                models.build(con, model, lambda table: "")
+            con.execute("create schema meta")
+            con.execute("create table meta.run as select run_id, as_of, business_timezone from raw.run")
+            con.execute("create table meta.datasets as select dataset, source, row_count from core.dim_datasets")
+            told = con.execute("select as_of from raw.run").fetchone()
+        assert told is not None
+        return Snapshot(run_id="R1", as_of=told[0], published_at=told[0], file=file)
+
+    return make

@@ -134,10 +134,9 @@ FACTS: Mapping[str, Model] = {
             "an NPS answer off the scale of 0 to 10": "is_nps_answer and (score < 0 or score > 10)",
         },
     ),
+    # No lower bound on amounts: an order known by its lines alone may consist of returns.
     "core.fct_orders": Model(
-        date="ordered_date",
-        filled=("order_key", "currency", "order_kind", "status", "is_purchase"),
-        ranges={"amount": (0, None)},
+        date="ordered_date", filled=("order_key", "currency", "order_kind", "status", "is_purchase")
     ),
     "core.fct_first_orders": Model(date="index_date", filled=("customer_key", "is_repeated")),
     "core.fct_customer_months": Model(
@@ -305,7 +304,6 @@ MARTS: Mapping[str, Model] = {
     "marts.mart_orders_daily": Model(
         filled=("currency", "order_kind", "status", "purchase_amount"),
         counts=("order_count", "purchase_count"),
-        ranges={"purchase_amount": (0, None)},
         parts=(("purchase_count", "order_count"),),
         totals={
             "order_count": _count("fct_orders"),

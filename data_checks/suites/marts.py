@@ -98,8 +98,7 @@ def _totals(model: Model) -> Iterator[Expectation]:
         words = carries("does_not_reconcile", column="" if measure == "rows" else measure, detail=measure)
         total = "count(*)" if measure == "rows" else f"coalesce(sum({measure}), 0)"
         yield _no_rows(
-            f"select 1 from (select {total} as total from {{batch}}) as mart "
-            f"where total is distinct from ({facts})",
+            f"select 1 from (select {total} as total from {{batch}}) as mart where total is distinct from ({facts})",
             words,
         )
 

@@ -43,7 +43,7 @@ _SEGMENT_WEIGHTS: Final = ((5, 2, 3, 0, 0, 0), (0, 0, 0, 4, 3, 3))
 _FIRST_TIER: Final = ((66, 21, 9, 4), (40, 28, 20, 12))
 _YEARLY_CHURN: Final = (0.185, 0.15, 0.11)  # standard, silver, gold
 _MOVES_UP: Final = (0.020, 0.022, 0.018, 0.0)  # at each quarterly review
-_MOVES_DOWN: Final = (0.0, 0.020, 0.022, 0.020)
+_MOVES_DOWN: Final = (0.0, 0.020, 0.022, 0.014)
 _FADING_CHURN: Final = 1.8  # the downgraded leave sooner
 _REVIEW_MONTHS: Final = (1, 4, 7, 10)
 _SURNAMES: Final = tuple("赵钱孙李周吴郑王冯陈褚卫蒋沈韩杨朱秦尤许何吕施张")
@@ -129,7 +129,8 @@ def _vip_churn(span: Span, at: int) -> float:
     if at < span.start:
         return VIP_CHURN_BEFORE
     share = float(span.share(np.array([at], dtype=np.int64))[0])
-    return float(np.interp(share, *zip(*VIP_CHURN_YEARLY, strict=True)))
+    shares, rates = zip(*VIP_CHURN_YEARLY, strict=True)
+    return float(np.interp(share, shares, rates))
 
 
 def _months(span: Span) -> list[tuple[date, date]]:

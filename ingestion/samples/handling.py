@@ -73,8 +73,10 @@ class Handling:
     hold_to: Ints
     solved: Ints
     reopened: Ints
+    replied_again: Ints
     solved_again: Ints
     reopened_twice: Ints
+    replied_twice: Ints
     solved_at_last: Ints
     closed: Ints
     accepted: Ints
@@ -93,6 +95,12 @@ class Handling:
         return Handling(**cut)
 
     @property
+    def first_response(self) -> Ints:
+        """The first reply by a person: after reopening, where a bot or nobody had replied before."""
+        later_reply = np.where(self.replied_again == NEVER, self.replied_twice, self.replied_again)
+        return np.where(self.answered == NEVER, later_reply, self.answered)
+
+    @property
     def resolved(self) -> Ints:
         """The latest solution, unless the ticket has been reopened since."""
         resolved = np.where(self.reopened != NEVER, self.solved_again, self.solved)
@@ -103,7 +111,9 @@ class Handling:
         return np.asarray((self.reopened != NEVER).astype(np.int64) + (self.reopened_twice != NEVER), dtype=np.int64)
 
 
-def first_answers(rng: np.random.Generator, span: Span, office: OpenHours, tickets: Tickets) -> Beginning:
+def first_answers(
+    rng: np.random.Generator, span: Span, office: OpenHours, service: OpenHours, tickets: Tickets
+) -> Beginning:
     """When the customer first wrote, when a person first answered, and what a bot settled alone.
 
     A ticket opened by an agent starts, for the customer, with the customer's own first message, if any comes.
@@ -119,7 +129,9 @@ def first_answers(rng: np.random.Generator, span: Span, office: OpenHours, ticke
     median, sigma = np.take(_ANSWER_MEDIAN, tickets.channel), np.take(_ANSWER_SIGMA, tickets.channel)
     delay = np.maximum(lognormal(rng, median * factor, sigma, count), 2.0)
     round_the_clock = (tickets.channel == PHONE) | (tickets.channel == CHAT)
-    answered = np.where(round_the_clock, later(asked, delay), office.add(asked, delay))
+    # The dispatch desk works every day, the other teams in office hours.
+    waited = np.where(tickets.kind == REPAIR, service.add(asked, delay), office.add(asked, delay))
+    answered = np.where(round_the_clock, later(asked, delay), waited)
     silent = chance(rng, NEVER_ANSWERED, count) & (tickets.channel != PHONE)
     bot = _by_bot(rng, tickets)
     return Beginning(asked, only(answered, (asked != NEVER) & tickets.is_worked & ~silent & ~bot), bot)
@@ -142,7 +154,7 @@ def handle(
     """The rest of each ticket's life, from assignment to closing."""
     count = len(tickets)
     asked, answered, bot = beginning.asked, beginning.answered, beginning.by_bot
-    ended, accepted, _ = visits.last_of(count)
+    ended, accepted = visits.last_of(count)
     solved = _first_solved(rng, office, tickets, answered, ended, complaints.resolved_of(count))
     solved = np.where(bot, tickets.created + between(rng, MINUTE, 6 * MINUTE, count), solved)
     hold_from, hold_to = _holds(visits, count)
@@ -152,21 +164,29 @@ def handle(
     solved_again = _solved_again(rng, office, tickets, reopened)
     reopened_twice = only(_reopened(rng, solved_again), (solved_again != NEVER) & chance(rng, REOPENED[1], count))
     solved_at_last = _solved_again(rng, office, tickets, reopened_twice)
+    replied_again = _replied(rng, reopened, solved_again)
+    replied_twice = _replied(rng, reopened_twice, solved_at_last)
     last = newest(solved, solved_again, solved_at_last)
-    closed = later(last, between(rng, 5 * DAY, 7 * DAY, count))
-    # Most of what nobody solved is tidied away in the end, unsolved.
-    closed = np.where(last == NEVER, later(tickets.created, between(rng, 15 * DAY, 25 * DAY, count)), closed)
-    closed = only(closed, chance(rng, np.where(last == NEVER, 0.8, 0.98), count))
-    discarded = later(tickets.created, between(rng, 10 * MINUTE, 3 * HOUR, count))
-    closed = np.where(tickets.is_worked, closed, discarded)
+    closed = _closed(rng, tickets, last)
     calls_back = (accepted != NEVER) & chance(rng, 0.82, count)
     followed_up = only(office.add(accepted, lognormal(rng, 11 * HOUR, 0.5, count)), calls_back)
     waited = np.where(answered == NEVER, 20 * MINUTE, (answered - tickets.created) * rng.uniform(0.1, 0.7, count))
     assigned = only(later(tickets.created, waited), tickets.is_worked & ~bot)
     return Handling(
-        asked, assigned, answered, hold_from, hold_to, solved, reopened, solved_again, reopened_twice,
-        solved_at_last, closed, accepted, followed_up, bot,
+        asked, assigned, answered, hold_from, hold_to, solved, reopened, replied_again, solved_again,
+        reopened_twice, replied_twice, solved_at_last, closed, accepted, followed_up, bot,
     )  # fmt: skip
+
+
+def _closed(rng: np.random.Generator, tickets: Tickets, last: Ints) -> Ints:
+    """Closed some days after the last solution; duplicates and spam within hours."""
+    count = len(tickets)
+    closed = only(later(last, between(rng, 5 * DAY, 7 * DAY, count)), chance(rng, 0.98, count))
+    # Most of what nobody solved is tidied away in the end, unsolved; complaints stay open.
+    tidied = only(later(tickets.created, between(rng, 15 * DAY, 25 * DAY, count)), chance(rng, 0.8, count))
+    tidied = only(tidied, tickets.kind != COMPLAINT)
+    discarded = later(tickets.created, between(rng, 10 * MINUTE, 3 * HOUR, count))
+    return np.where(tickets.is_worked, np.where(last == NEVER, tidied, closed), discarded)
 
 
 def _first_solved(
@@ -201,6 +221,11 @@ def _holds(visits: Visits, count: int) -> tuple[Ints, Ints]:
 def _reopened(rng: np.random.Generator, solved: Ints) -> Ints:
     gap = np.minimum(lognormal(rng, 20 * HOUR, 0.9, len(solved)), _REOPEN_LIMIT - rng.random(len(solved)) * HOUR)
     return later(solved, gap)
+
+
+def _replied(rng: np.random.Generator, reopened: Ints, solved: Ints) -> Ints:
+    share = rng.uniform(0.1, 0.8, len(reopened))
+    return only(reopened + ((solved - reopened) * share).astype(np.int64), reopened != NEVER)
 
 
 def _solved_again(rng: np.random.Generator, office: OpenHours, tickets: Tickets, reopened: Ints) -> Ints:

@@ -48,7 +48,7 @@ _DISPATCH_MEDIAN: Final = 18 * MINUTE
 _DISPATCH_SIGMA: Final = 0.8
 _REVISIT_MEDIAN: Final = (0, 30 * HOUR, 110 * HOUR, 20 * HOUR)  # by result of the visit before
 _SLOTS: Final = (9, 11, 14, 16, 18)  # promised windows begin at these hours and last two
-_DAYS_AHEAD: Final = ((20, 45, 25, 10), (40, 45, 12, 3), (65, 30, 4, 1), (90, 9, 1, 0))  # by priority
+_DAYS_AHEAD: Final = ((35, 42, 17, 6), (60, 33, 6, 1), (80, 18, 2, 0), (95, 5, 0, 0))  # by priority
 _DIAGNOSES: Final = ("D01-电源", "D02-压缩系统", "D03-管路密封", "D04-传动部件", "D05-控制板", "D06-通信模块")
 
 
@@ -68,14 +68,13 @@ class Visits:
     result: Ints
     fault: Ints
 
-    def last_of(self, tickets: int) -> tuple[Ints, Ints, Ints]:
-        """By ticket: when the work ended, when it was accepted, and the result; NEVER and -1 without visits."""
-        ended, accepted, result = (np.full(tickets, NEVER, dtype=np.int64) for _ in range(3))
+    def last_of(self, tickets: int) -> tuple[Ints, Ints]:
+        """By ticket: when the last visit ended, and when it was accepted; NEVER without visits."""
+        ended, accepted = (np.full(tickets, NEVER, dtype=np.int64) for _ in range(2))
         # Visits are in order of number, so a later one overwrites an earlier one.
         ended[self.ticket] = np.where(self.finished == NEVER, self.dispatched + HOUR, self.finished)
         accepted[self.ticket] = self.accepted
-        result[self.ticket] = self.result
-        return ended, accepted, result
+        return ended, accepted
 
 
 def draw_visits(rng: np.random.Generator, service: OpenHours, tickets: Tickets, answered: Ints) -> Visits:

@@ -78,7 +78,7 @@ def _draw(tickets: int, seed: int, span: Span) -> _World:
     assets = own_assets(subject_rng(seed, "assets"), orders, len(people))
     asked_for = draw_tickets(subject_rng(seed, "tickets"), span, people, assets, tickets)
     office, service = office_hours(span), service_hours(span)
-    beginning = first_answers(subject_rng(seed, "answers"), span, office, asked_for)
+    beginning = first_answers(subject_rng(seed, "answers"), span, office, service, asked_for)
     visits = draw_visits(subject_rng(seed, "visits"), service, asked_for, beginning.answered)
     complaints = draw_complaints(subject_rng(seed, "complaints"), service, asked_for, beginning.answered)
     life = handle(subject_rng(seed, "handling"), office, asked_for, beginning, visits, complaints)

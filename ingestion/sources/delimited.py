@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import mmap
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -83,7 +84,7 @@ def _lines(text: Decoded) -> Iterator[str]:
 
 def _header(export: str, raw: Path, text: Decoded, feed: Feed) -> Header:
     lines = _lines(text)
-    above = [line for line, _ in zip(lines, range(feed.header_row - 1), strict=False)]
+    above = list(islice(lines, feed.header_row - 1))
     splitter = Splitter(lines, feed.delimiter, feed.quote)
     record = splitter.next_record()
     lines.close()  # type: ignore[attr-defined]
@@ -185,9 +186,7 @@ def _ends_alike(data: NDArray[np.uint8], inside: NDArray[np.bool_], previous: in
         return not (feeds & ~inside).any()
     before = np.empty(len(data), bool)
     before[0], before[1:] = previous == CR, returns[:-1]
-    return bool((before[feeds & ~inside]).all()) and bool(
-        (returns & ~inside).sum() <= (feeds & ~inside).sum() + 1
-    )
+    return bool((before[feeds & ~inside]).all()) and bool((returns & ~inside).sum() <= (feeds & ~inside).sum() + 1)
 
 
 def _as_records(header: Header, ends: NDArray[np.int64], inner: list[NDArray[np.int64]]) -> Count:
@@ -217,10 +216,7 @@ def _slices(path: Path, count: Count, rows: Sequence[int]) -> dict[int, str]:
     if not len(rows):
         return {}
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return {
-            row: data[count.starts[row - 1] : count.ends[row - 1]].decode("utf-8").rstrip("\r\n")
-            for row in rows
-        }
+        return {row: data[count.starts[row - 1] : count.ends[row - 1]].decode("utf-8").rstrip("\r\n") for row in rows}
 
 
 # --- the exact way ----------------------------------------------------------------------------------------
@@ -238,7 +234,7 @@ def _exact(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header, e
     splitter.next_record()
     splitter.width = width
     row = 0
-    for row, record in enumerate(splitter.records(), start=1):  # noqa: B007 - the last number is the count
+    for row, record in enumerate(splitter.records(), start=1):
         if record.code:
             bad.append(_bad(row, record, header.headings))
         else:

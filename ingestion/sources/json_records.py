@@ -90,7 +90,7 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
     bad: list[BadRecord] = []
     seen: dict[str, None] = {}
     number = 0
-    for number, (text, entry) in enumerate(entries, start=1):  # noqa: B007 - the last number is the count
+    for number, (text, entry) in enumerate(entries, start=1):
         cells: dict[str, str | None] = {}
         code = _flatten(entry, "", cells) if isinstance(entry, dict) else "bad_json"
         code = "bad_encoding" if UNDECODABLE.search(text) else code
@@ -111,9 +111,7 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
 def _parsed(text: str) -> Any:
     """The value of JSON text, numbers as written; None where it is not JSON."""
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse
-        )
+        return json.loads(text, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse)
     except (ValueError, RecursionError):
         return None
 

@@ -122,4 +122,3 @@ class Filler:
             )
             found |= {row: text or "" for row, text in result.fetchall()}
         return found
-

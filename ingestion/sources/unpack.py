@@ -145,7 +145,7 @@ def _opened_zip(export: str, path: Path) -> Iterator[zipfile.ZipFile]:
         raise CorruptZip(export, str(error)) from error
 
 
-def _copy(packed: IO[bytes], target: Path, path: Path) -> None:
+def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, path: Path) -> None:
     """Unpack to the end, so that the checksum at the end is verified, but never past the limits."""
     limit = max(SMALL_ENOUGH, min(MOST_BYTES, path.stat().st_size * MOST_SHRUNK))
     written = 0

@@ -7,6 +7,7 @@ its cell, never a missing one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import openpyxl
@@ -75,12 +76,12 @@ class Book:
     def __init__(self, export: str, path: Path, format: str) -> None:
         self.export = export
         try:
-            self.calamine = CalamineWorkbook.from_path(path)
-            # Not closed before the process drops it: openpyxl reads sheets lazily from the open archive.
-            self.openpyxl: Any = (
-                openpyxl.load_workbook(path, read_only=True, data_only=True) if format == "xlsx" else None
-            )
-        except Exception as error:  # noqa: BLE001 - both libraries let errors of zip, XML and types through
+            content = path.read_bytes()
+            self.calamine = CalamineWorkbook.from_filelike(BytesIO(content))
+            self.openpyxl: Any = None
+            if format == "xlsx":
+                self.openpyxl = openpyxl.load_workbook(BytesIO(content), read_only=True, data_only=True)
+        except Exception as error:
             raise ExportUnreadable(export, type(error).__name__) from error
 
     @property
@@ -92,7 +93,7 @@ class Book:
         visible = {meta.name: meta.visible == SheetVisibleEnum.Visible for meta in self.calamine.sheets_metadata}
         try:
             rows = self._openpyxl_rows(name) if self.openpyxl else self._calamine_rows(name)
-        except Exception as error:  # noqa: BLE001 - as above: damage inside a sheet shows only here
+        except Exception as error:
             raise ExportUnreadable(self.export, type(error).__name__) from error
         return Sheet(name, visible.get(name, True), rows)
 
@@ -169,8 +170,7 @@ def _joined(
     on, width = headings.index(join.on), len(headings)
     nothing = [BLANK] * len(brought)
     wide = [
-        [*(_at(row, i) for i in range(width)), *first.get((_at(row, on).text or "").strip(), nothing)]
-        for row in rows
+        [*(_at(row, i) for i in range(width)), *first.get((_at(row, on).text or "").strip(), nothing)] for row in rows
     ]
     return [*headings, *(join.prefix + theirs[i] for i in brought)], wide
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from data_checks.contract import datasets
-from ingestion.warehouse.engines import attach, name
+from ingestion.sqltext import quoted
+from ingestion.warehouse.engines import attach
 from ingestion.warehouse.errors import PersonalColumn
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _LEDGER = {
     "findings": "select * from warehouse.meta.findings where run_id = ?",
     # Keys and the original records are personal: they are in the people file, by load_id and source_row.
     "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
-        from warehouse.meta.quarantine order by load_id, source_row""",
+        from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",
     "targets": "from scratch.raw.targets",
     "runs": f"""select run_id, started_at, ended_at, verdict, as_of, message_code
         from warehouse.meta.runs order by run_id desc limit {RUNS_SHOWN}""",
@@ -90,7 +91,7 @@ def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
     """meta.datasets: what is connected. Models may know more about it (which source tells of replies)."""
     counts = " union all ".join(
         f"select '{dataset}' as dataset, source, count(*) as row_count "
-        f"from warehouse.raw.{name(dataset)} group by source"
+        f"from warehouse.raw.{quoted(dataset)} group by source"
         for dataset in datasets()
     )
     con.execute(f"create table meta.datasets as {counts}")
@@ -115,7 +116,8 @@ def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Mod
             )
     con.execute(
         "create table people.people.quarantine as "
-        "select load_id, source_row, key, original from warehouse.meta.quarantine order by all"
+        "select load_id, source_row, key, original from warehouse.meta.quarantine "
+        "where released_by is null order by all"
     )
     con.execute("checkpoint people")
     con.execute("detach people")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
+from ingestion.sqltext import literal, quoted
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -22,16 +24,6 @@ _NO_EXTENSIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "allow_community_extensions": False,
 }
-
-
-def quoted(text: object) -> str:
-    """Text as an SQL literal, for the few statements that take no bound value (ATTACH, SET)."""
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def name(identifier: str) -> str:
-    """A quoted SQL name."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def open_reader(file: Path, *, memory_limit: str = "1GB", threads: int | None = None) -> duckdb.DuckDBPyConnection:
@@ -71,11 +63,11 @@ def open_memory() -> duckdb.DuckDBPyConnection:
 
 def attach(con: duckdb.DuckDBPyConnection, file: Path, catalog: str) -> None:
     """Attach `file` for writing as `catalog`."""
-    con.execute(f"attach {quoted(file)} as {name(catalog)}")
+    con.execute(f"attach {literal(str(file))} as {quoted(catalog)}")
 
 
 def confine(con: duckdb.DuckDBPyConnection, folders: list[Path]) -> None:
     """From here on the connection reaches files below `folders` only, whatever a file name or SQL may say."""
-    allowed = ", ".join(quoted(f"{folder.resolve()}/") for folder in folders)
+    allowed = ", ".join(literal(f"{folder.resolve()}/") for folder in folders)
     con.execute(f"set allowed_directories = [{allowed}]")
     con.execute("set enable_external_access = false")

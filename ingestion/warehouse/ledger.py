@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingestion.warehouse import raw
+from ingestion.warehouse import raw, waiting
 from ingestion.warehouse.errors import LedgerBroken, NoSuchLoad
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ TABLES = {
         sha256 VARCHAR, bytes BIGINT, rows_read BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,
         rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR""",
     "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
-        source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR""",
+        source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR,
+        released_by VARCHAR""",
     "checks": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, stage VARCHAR, suite VARCHAR,
-        expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN, unexpected_count BIGINT, element_count BIGINT,
-        reason_zh VARCHAR, reason_en VARCHAR""",
+        expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN,
+        unexpected_count BIGINT, element_count BIGINT, reason_zh VARCHAR, reason_en VARCHAR""",
     "volumes": "run_id VARCHAR, model VARCHAR, row_count BIGINT",
     "findings": "run_id VARCHAR, load_id VARCHAR, code VARCHAR, severity VARCHAR, fields JSON",
 }
@@ -124,6 +125,7 @@ def undo_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Remove what a run brought in, so that the warehouse is as it was before it."""
     loads = con.execute("select load_id from warehouse.meta.loads where run_id = ?", [run_id]).fetchall()
     con.execute("begin")
+    waiting.undo(con, run_id)
     for (load_id,) in loads:
         raw.delete_load(con, "warehouse", load_id)
         con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load_id])

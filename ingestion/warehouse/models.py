@@ -18,8 +18,7 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
-from ingestion.warehouse.engines import name as quoted_name
-from ingestion.warehouse.engines import quoted
+from ingestion.sqltext import literal, quoted
 from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid
 
 if TYPE_CHECKING:
@@ -140,8 +139,8 @@ def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | 
         con.execute(f"create or replace table {catalog}.raw.{table} ({columns})")
     for stem, file in static_inputs(sql_dir).items():
         con.execute(
-            f"create or replace table {catalog}.raw.{quoted_name(stem)} as "
-            f"from read_csv({quoted(file)}, header = true, delim = ',', quote = '\"', escape = '\"', "
+            f"create or replace table {catalog}.raw.{quoted(stem)} as "
+            f"from read_csv({literal(str(file))}, header = true, delim = ',', quote = '\"', escape = '\"', "
             f"auto_detect = false, columns = {_columns_of(file)})"
         )
 
@@ -150,7 +149,7 @@ def _columns_of(file: Path) -> str:
     """Named by the header line: left to itself the reader would guess whether there is one."""
     with file.open(encoding="utf-8-sig") as lines:
         header = next(lines).rstrip("\r\n").split(",")
-    return "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in header) + "}"
+    return "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header) + "}"
 
 
 def catalog_of(static: Iterable[str]) -> Callable[[str], str]:
@@ -184,7 +183,7 @@ def build(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str],
 
 
 def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str, ...]) -> int:
-    key = ", ".join(quoted_name(column) for column in grain)
+    key = ", ".join(quoted(column) for column in grain)
     found = con.execute(
         f"select count(*) from (select 1 from {table} group by {key} having count(*) > 1)"
     ).fetchone()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from data_checks.contract import Dataset, datasets
-from ingestion.warehouse.engines import name
+from ingestion.sqltext import quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +26,7 @@ def original_columns(dataset: Dataset) -> list[str]:
 
 def landed_columns(dataset: Dataset) -> dict[str, str]:
     """Column name -> DuckDB type of a landed row; source_row counts the file's records, the first is 1."""
-    fields = ", ".join(f"{name(text)} VARCHAR" for text in original_columns(dataset))
+    fields = ", ".join(f"{quoted(text)} VARCHAR" for text in original_columns(dataset))
     return {
         "source": "VARCHAR",
         "load_id": "VARCHAR",
@@ -51,7 +51,7 @@ def create_tables(
         con.execute(f"create schema if not exists {catalog}.{schema}")
         present = _present(con, catalog, schema)
         for dataset in datasets().values():
-            _create_table(con, f"{catalog}.{schema}.{name(dataset.name)}", dataset, present.get(dataset.name, {}))
+            _create_table(con, f"{catalog}.{schema}.{quoted(dataset.name)}", dataset, present.get(dataset.name, {}))
 
 
 def _present(con: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> dict[str, dict[str, str]]:
@@ -70,31 +70,30 @@ def _create_table(
 ) -> None:
     columns = raw_columns(dataset)
     if not present:
-        listed = ", ".join(f"{name(column)} {data_type}" for column, data_type in columns.items())
+        listed = ", ".join(f"{quoted(column)} {data_type}" for column, data_type in columns.items())
         con.execute(f"create table {table} ({listed})")
         return
     for column, data_type in columns.items():
         if column not in present:
-            con.execute(f"alter table {table} add column {name(column)} {data_type}")
+            con.execute(f"alter table {table} add column {quoted(column)} {data_type}")
     kept = present["original"].replace('"', "")
     for text in original_columns(dataset):
         if f"{text} " not in kept:
-            con.execute(f"alter table {table} add column original.{name(text)} VARCHAR")
+            con.execute(f"alter table {table} add column original.{quoted(text)} VARCHAR")
 
 
 def append(
-    con: duckdb.DuckDBPyConnection, dataset: str, landed_table: str, load_seq: int, schema: str = "raw"
-) -> int:
-    """Insert the rows of a landed table into warehouse.<schema>.<dataset>; returns how many."""
-    inserted = con.execute(
-        f"insert into warehouse.{schema}.{name(dataset)} by name select ? as load_seq, * from {landed_table}",
+    con: duckdb.DuckDBPyConnection, schema: str, dataset: str, landed_table: str, load_seq: int
+) -> None:
+    """Insert the rows of a landed table into warehouse.<schema>.<dataset>."""
+    con.execute(
+        f"insert into warehouse.{schema}.{quoted(dataset)} by name select ? as load_seq, * from {landed_table}",
         [load_seq],
-    ).fetchone()
-    return int(inserted[0]) if inserted else 0
+    )
 
 
 def delete_load(con: duckdb.DuckDBPyConnection, catalog: str, load_id: str) -> None:
     """Remove every row of one load, wherever it was kept."""
     for schema in SCHEMAS:
         for dataset in datasets():
-            con.execute(f"delete from {catalog}.{schema}.{name(dataset)} where load_id = ?", [load_id])
+            con.execute(f"delete from {catalog}.{schema}.{quoted(dataset)} where load_id = ?", [load_id])

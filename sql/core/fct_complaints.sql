@@ -11,11 +11,12 @@ customers as (select * from core.dim_customers),
 tier_spans as (select * from core.dim_tier_spans),
 regions as (select * from core.dim_regions),
 tiers as (select tier, lower(is_vip) = 'true' as is_vip from raw.tiers),
-limits as (
+promises as (
     select
-        max(case when metric = 'complaint_resolution' then cast(limit_seconds as bigint) end) as resolution_seconds,
-        max(case when metric = 'complaint_plan' then cast(limit_seconds as bigint) end) as plan_seconds
+        metric, cast(limit_seconds as bigint) as limit_seconds, cast(valid_from as date) as valid_from,
+        coalesce(cast(nullif(valid_to, '') as date), cast('9999-12-31' as date)) as valid_to
     from raw.sla
+    where metric in ('complaint_resolution', 'complaint_plan')
 ),
 run as (select * from raw.run),
 
@@ -59,6 +60,22 @@ raised_again as (
     where date_diff('second', counted.resolved_at, later.received_at) <= 30 * 86400
 ),
 
+-- The promises that held on the day of receipt; of several the tightest.
+limits as (
+    select
+        counted.complaint_key,
+        min(case when promises.metric = 'complaint_resolution' then promises.limit_seconds end) as resolution_seconds,
+        min(case when promises.metric = 'complaint_plan' then promises.limit_seconds end) as plan_seconds
+    from counted
+    cross join run
+    inner join promises
+        on cast(counted.received_at at time zone 'UTC' at time zone run.business_timezone as date)
+            >= promises.valid_from
+        and cast(counted.received_at at time zone 'UTC' at time zone run.business_timezone as date)
+            < promises.valid_to
+    group by counted.complaint_key
+),
+
 sliced as (
     select
         counted.*,
@@ -69,8 +86,8 @@ sliced as (
         coalesce(customers.customer_type, 'unknown') as customer_type,
         coalesce(counted.grade_at_receipt, 'unknown') as grade_received
     from counted
-    cross join limits
     cross join run
+    left join limits on counted.complaint_key = limits.complaint_key
     left join raised_again on counted.complaint_key = raised_again.complaint_key
     left join customers on counted.person_key = customers.customer_key
     left join tier_spans

@@ -36,11 +36,21 @@ promised as (
         spans.span_count, spans.is_end_known, spans.first_solved_at, spans.reopened_at,
         case when spans.open_span_count = 0 and spans.is_end_known then spans.last_ended_at end as resolved_at,
         spans.open_span_count > 0 as is_open,
-        response_sla.limit_seconds as response_limit_seconds, response_sla.clock as response_clock,
+        -- A due time that the source itself stated is the promise the customer was given: it goes before the policy.
+        case when profiles.response_due_at >= responses.response_start_at
+            then cast(date_diff('second', responses.response_start_at, profiles.response_due_at) as bigint)
+            else response_sla.limit_seconds end as response_limit_seconds,
+        case when profiles.response_due_at >= responses.response_start_at then 'calendar'
+            else response_sla.clock end as response_clock,
         coalesce(response_sla.calendar_id, 'office') as response_calendar_id,
-        resolution_sla.limit_seconds as resolution_limit_seconds, resolution_sla.clock as resolution_clock,
+        case when profiles.resolution_due_at >= profiles.created_at
+            then cast(date_diff('second', profiles.created_at, profiles.resolution_due_at) as bigint)
+            else resolution_sla.limit_seconds end as resolution_limit_seconds,
+        case when profiles.resolution_due_at >= profiles.created_at then 'calendar'
+            else resolution_sla.clock end as resolution_clock,
         coalesce(resolution_sla.calendar_id, 'office') as resolution_calendar_id,
-        coalesce(resolution_sla.pauses_on, '') as resolution_pauses_on,
+        case when profiles.resolution_due_at >= profiles.created_at then ''
+            else coalesce(resolution_sla.pauses_on, '') end as resolution_pauses_on,
         agent_turns.agent_turn_count,
         visited.ticket_key is not null as has_visit
     from profiles

@@ -14,6 +14,7 @@ from ingestion import pipeline
 from ingestion.settings import Settings
 
 DATE_FORMAT = "%d/%m/%Y %H:%M"
+MAY_FIRST = datetime(2016, 5, 1)
 
 
 @pytest.fixture(scope="session")
@@ -33,15 +34,15 @@ def shared_dir() -> Path:
 def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snapshot]:
     """Runs one night on copies of some files of a source and opens what was published."""
 
-    def run(source: str, *files: Path) -> query.Snapshot:
+    def run(source: str, *files: Path, as_of: datetime | None = None) -> query.Snapshot:
         base = tmp_path_factory.mktemp(source)
         inbox = base / "exports" / source
         inbox.mkdir(parents=True)
         for file in files:
             shutil.copy2(file, inbox)
         home = base / "home"
-        verdict = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
-        assert verdict.exit_code == 0, verdict
+        outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0), as_of=as_of)
+        assert outcome.verdict == "published", outcome.findings
         snapshot = query.open_snapshot(home)
         assert snapshot is not None
         return snapshot
@@ -57,7 +58,6 @@ def incident_log(shared_dir: Path) -> Path:
 @pytest.fixture(scope="session")
 def incident_log_of_may_first(incident_log: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The log as an export on 1 May 2016 would have shown it: later changes and later ends are not known yet."""
-    cut = datetime(2016, 5, 1, tzinfo=UTC)
     export = tmp_path_factory.mktemp("may_first") / "incident_event_log-2016-05-01.csv"
     with zipfile.ZipFile(incident_log) as archive:
         lines = archive.read("incident_event_log.csv").decode().splitlines()
@@ -65,7 +65,9 @@ def incident_log_of_may_first(incident_log: Path, tmp_path_factory: pytest.TempP
     changed, ends = heading.index("sys_updated_at"), [heading.index(name) for name in ("resolved_at", "closed_at")]
 
     def is_known(text: str) -> bool:
-        return text != "?" and datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC) <= cut
+        return text != "?" and datetime.strptime(text, DATE_FORMAT).replace(tzinfo=UTC) <= MAY_FIRST.replace(
+            tzinfo=UTC
+        )
 
     kept = [lines[0]]
     for cells in (line.split(",") for line in lines[1:]):
@@ -85,6 +87,12 @@ def servicenow(night: Callable[..., query.Snapshot], incident_log: Path) -> quer
 @pytest.fixture(scope="session")
 def servicenow_in_may(night: Callable[..., query.Snapshot], incident_log_of_may_first: Path) -> query.Snapshot:
     return night("servicenow", incident_log_of_may_first)
+
+
+@pytest.fixture(scope="session")
+def servicenow_as_of_may(night: Callable[..., query.Snapshot], incident_log: Path) -> query.Snapshot:
+    """The whole log, looked at as of 1 May."""
+    return night("servicenow", incident_log, as_of=MAY_FIRST)
 
 
 @pytest.fixture(scope="session")

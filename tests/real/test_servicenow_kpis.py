@@ -154,3 +154,15 @@ def test_backlog_is_what_the_history_says(servicenow: query.Snapshot, incident_l
     on_day = Filter(day, day)
     (value,) = query.values(servicenow, Scope.everything(), load_kpis()["backlog"], on_day).to_dicts()
     assert value["value"] == backlog(read_log(incident_log), day)
+
+
+@pytest.mark.parametrize("kpi", ["ticket_volume", "resolution_time", "resolution_time_p90", "reopen_rate", "backlog"])
+def test_the_whole_log_as_of_a_day_tells_what_that_day_told(
+    servicenow_in_may: query.Snapshot, servicenow_as_of_may: query.Snapshot, kpi: str
+) -> None:
+    until_april = Filter(date(2016, 2, 1), date(2016, 4, 29))
+    then, replayed = (
+        query.values(snapshot, Scope.everything(), load_kpis()[kpi], until_april, ("area", "source"), "week")
+        for snapshot in (servicenow_in_may, servicenow_as_of_may)
+    )
+    assert replayed.drop("run_id").equals(then.drop("run_id"))

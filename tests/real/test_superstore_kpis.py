@@ -1,14 +1,17 @@
 """Repurchase under our own definition on both editions of the superstore list, against pandas.
 
 The reference rule counts any further order id at any time (98.73 %); ours asks for a paid order on a later
-day within the window, of customers whose window has passed, and returned orders are no purchases.
+day within the window, of customers whose window has passed (others by Kaplan-Meier), and a returned order is
+no purchase.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from lifelines import KaplanMeierFitter
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
@@ -35,42 +38,75 @@ def read_list(path: Path) -> pd.DataFrame:
 def _orders(lines: pd.DataFrame) -> pd.DataFrame:
     lines["day"] = pd.to_datetime(lines["订单日期"])
     by_order = lines.groupby(["订单 ID", "客户 ID", "城市"], as_index=False)
-    return by_order.agg(day=("day", "min"), is_returned=("is_returned", "max"), segment=("细分", "first"))
+    return by_order.agg(day=("day", "min"), is_returned=("is_returned", "max"), region=("地区", "first"))
 
 
-def repurchase(orders: pd.DataFrame, days: int) -> tuple[int, int]:
-    """Customers with a further purchase 1 to `days` days after the first one, and those whose time is up."""
-    window, as_of = pd.Timedelta(days=days), orders["day"].max()
+@dataclass(frozen=True)
+class Repurchase:
+    """Customers by their first purchase: `days` until they bought again, or as long as they are known not to."""
+
+    first_day: pd.Series
+    days: pd.Series
+    is_repeated: pd.Series
+    last_day: pd.Timestamp
+
+
+def repurchases(orders: pd.DataFrame) -> Repurchase:
+    """The day of the newest order still runs: what is known, of repeats and of silence, ends the day before."""
+    last_day = orders["day"].max() - pd.Timedelta(days=1)
     purchases = orders[~orders["is_returned"]]
     first = purchases.groupby("客户 ID")["day"].min().rename("first_day")
-    further = purchases.join(first, on="客户 ID").query("day > first_day").groupby("客户 ID")["day"].min()
-    customers = pd.DataFrame({"first_day": first, "second_day": further})
-    matured = customers[customers["first_day"] + window <= as_of]
-    return int((matured["second_day"] - matured["first_day"] <= window).sum()), len(matured)
+    later = purchases.join(first, on="客户 ID").query("day > first_day and day <= @last_day")
+    further = later.groupby("客户 ID")["day"].min()
+    second = further.reindex(first.index)
+    return Repurchase(first, (second.fillna(last_day) - first).dt.days, second.notna(), last_day)
 
 
-def published(snapshot: query.Snapshot, kpi: str) -> tuple[int, int]:
-    (value,) = query.values(snapshot, Scope.everything(), load_kpis()[kpi], EVER).to_dicts()
-    return value["numerator"], value["denominator"]
+def published(snapshot: query.Snapshot, kpi: str, dates: Filter) -> dict[str, object]:
+    (value,) = query.values(snapshot, Scope.everything(), load_kpis()[kpi], dates).to_dicts()
+    return value
+
+
+@pytest.fixture(scope="module", params=["workbook", "list"])
+def night_and_orders(request: pytest.FixtureRequest, superstore_folder: Path) -> tuple[query.Snapshot, pd.DataFrame]:
+    snapshot = request.getfixturevalue(f"superstore_{request.param}")
+    if request.param == "workbook":
+        return snapshot, read_workbook(superstore_folder / "示例 - 超市.xls")
+    return snapshot, read_list(superstore_folder / "商城详细销售数据.csv")
 
 
 @pytest.mark.parametrize("days", WINDOWS)
-def test_repurchase_of_the_workbook(superstore_workbook: query.Snapshot, superstore_folder: Path, days: int) -> None:
-    orders = read_workbook(superstore_folder / "示例 - 超市.xls")
-    assert published(superstore_workbook, f"repurchase_{days}d") == repurchase(orders, days)
+def test_repurchase_of_customers_whose_window_has_passed(
+    night_and_orders: tuple[query.Snapshot, pd.DataFrame], days: int
+) -> None:
+    snapshot, orders = night_and_orders
+    expected = repurchases(orders)
+    matured_until = expected.last_day - pd.Timedelta(days=days)
+    matured = expected.first_day <= matured_until
+    value = published(snapshot, f"repurchase_{days}d", Filter(EVER.date_from, matured_until.date()))
+    repeated = expected.is_repeated & (expected.days <= days) & matured
+    assert (value["numerator"], value["denominator"]) == (int(repeated.sum()), int(matured.sum()))
+    assert value["value"] == pytest.approx(repeated.sum() / matured.sum(), abs=1e-12)
+    assert value["state"] == "ok"
 
 
 @pytest.mark.parametrize("days", WINDOWS)
-def test_repurchase_of_the_list(superstore_list: query.Snapshot, superstore_folder: Path, days: int) -> None:
-    orders = read_list(superstore_folder / "商城详细销售数据.csv")
-    assert published(superstore_list, f"repurchase_{days}d") == repurchase(orders, days)
+def test_repurchase_with_young_customers_is_the_kaplan_meier_share(
+    night_and_orders: tuple[query.Snapshot, pd.DataFrame], days: int
+) -> None:
+    snapshot, orders = night_and_orders
+    expected = repurchases(orders)
+    observed = expected.days >= 0
+    curve = KaplanMeierFitter().fit(expected.days[observed], expected.is_repeated[observed])
+    value = published(snapshot, f"repurchase_{days}d", EVER)
+    assert value["n"] == int(observed.sum())
+    assert value["value"] == pytest.approx(1 - curve.predict(days), abs=1e-9)
 
 
-def test_orders_of_a_region_are_those_of_its_own_deliveries(
+def test_purchases_of_a_region_are_those_delivered_there(
     superstore_workbook: query.Snapshot, superstore_folder: Path
 ) -> None:
-    sheet = pd.read_excel(superstore_folder / "示例 - 超市.xls", sheet_name="订单", engine="calamine", dtype=str)
-    sheet = sheet.rename(columns=str.strip).drop_duplicates(["订单 ID", "客户 ID", "城市"])
+    orders = read_workbook(superstore_folder / "示例 - 超市.xls")
     by_region = query.values(superstore_workbook, Scope.everything(), load_kpis()["order_volume"], EVER, ("region",))
     found = {row["region"]: row["value"] for row in by_region.to_dicts()}
-    assert found == sheet.groupby("地区").size().to_dict()
+    assert found == orders[~orders["is_returned"]].groupby("region").size().to_dict()

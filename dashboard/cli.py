@@ -1,0 +1,115 @@
+"""The command line, `aftercare`: the one place that may use every room, and where failures become sentences."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from dashboard.commands import check, kpi, nightly, publishing, serve, shared, status, trial
+from dashboard.commands.shared import LANG, Home, Lang, t
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+app = typer.Typer(
+    help=t("cli.about"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "samples": trial.samples,
+    "demo": trial.demo,
+    "run": nightly.run,
+    "serve": serve.serve,
+    "kpi": kpi.kpi,
+    "status": status.status,
+    "check": check.check,
+    "quarantine": status.quarantine,
+    "retract": publishing.retract,
+    "rollback": publishing.rollback,
+}
+for _name, _command in COMMANDS.items():
+    app.command(_name, help=t(f"cli.{_name}.help"))(_command)
+
+
+@app.callback()
+def _before(home: Home = None, lang: Lang = None) -> None:
+    # Given before the command's name, --home is the default for the command, as if set in the environment.
+    if home is not None:
+        os.environ["AFTERCARE_HOME"] = str(home)
+
+
+def main() -> None:
+    """Run the command of sys.argv; whatever goes wrong ends in a sentence and an exit code."""
+    try:
+        app()
+    except Exception as error:  # noqa: BLE001 - the edge: Python itself would end with 1, which means "stopped"
+        message, code = explain(error)
+        typer.echo(message, err=True)
+        sys.exit(code)
+
+
+def explain(error: Exception) -> tuple[str, int]:
+    """A failure in words, with its exit code."""
+    from pydantic import ValidationError
+
+    from ingestion.errors import IngestionError, MappingInvalid
+    from ingestion.warehouse.errors import WarehouseError
+    from ingestion.warehouse.kpis import KpiEntryInvalid, KpiQuestionInvalid
+
+    if isinstance(error, ValidationError):
+        return _settings_words(error), shared.USAGE
+    if isinstance(error, KpiQuestionInvalid):
+        return t(f"findings.{error.code}", **error.fields), shared.USAGE
+    if isinstance(error, KpiEntryInvalid):
+        return t("findings.model_invalid", model="kpis", reason=str(error)), shared.USAGE
+    if isinstance(error, IngestionError | WarehouseError):
+        from dashboard.words import sentence
+
+        words = sentence(t, LANG, error.finding)
+        return f"{words}\n{_state()}", shared.USAGE if isinstance(error, MappingInvalid) else shared.FAILED
+    if os.environ.get("AFTERCARE_DEBUG"):
+        traceback.print_exception(error)
+    gist = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+    return f"{t('cli.unexpected', error=gist)}\n{_state()}", shared.FAILED
+
+
+def _settings_words(error: object) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        raise TypeError(error)
+    first = error.errors()[0]
+    name = str(first["loc"][0]) if first["loc"] else "?"
+    return t("cli.settings_invalid", name=name, upper=name.upper(), reason=first["msg"])
+
+
+def _state() -> str:
+    """What readers see in spite of the failure."""
+    from ingestion.warehouse import snapshots
+    from ingestion.warehouse.errors import PointerDamaged
+
+    home = _option("--home") or os.environ.get("AFTERCARE_HOME") or "warehouse"
+    zone = os.environ.get("AFTERCARE_BUSINESS_TIMEZONE", "Asia/Shanghai")
+    try:
+        return nightly.state(snapshots.published(Path(home)), zone)
+    except PointerDamaged:
+        return t("cli.state_unreadable")
+
+
+def _option(name: str) -> str | None:
+    """The value of an option on the command line, for a failure that came before it was parsed."""
+    for position, argument in enumerate(sys.argv):
+        if argument == name and position + 1 < len(sys.argv):
+            return sys.argv[position + 1]
+        if argument.startswith(f"{name}="):
+            return argument.partition("=")[2]
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""`aftercare run`: the nightly run, with a word for everything it found."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dashboard.commands import shared
+from dashboard.commands.shared import LANG, Home, Lang, t
+
+if TYPE_CHECKING:
+    from ingestion.pipeline import Outcome
+    from ingestion.settings import Settings
+
+FINDINGS_SHOWN = 12
+
+
+def run(
+    exports: Annotated[Path, typer.Argument(help=t("cli.run.exports"), show_default=False)],
+    engine: Annotated[Literal["duckdb", "spark"], typer.Option(help=t("cli.run.engine"))] = "duckdb",
+    as_of: Annotated[str | None, typer.Option("--as-of", help=t("cli.run.as_of"), show_default=False)] = None,
+    home: Home = None,
+    lang: Lang = None,
+) -> None:
+    if engine == "spark":
+        shared.fail(t("cli.errors.no_spark"), shared.USAGE)
+    settings = shared.settings(home)
+    outcome = night(shared.folder(exports), settings, instant(as_of))
+    raise typer.Exit(shared.STOPPED if outcome.verdict == "stopped" else shared.PUBLISHED)
+
+
+def instant(text: str | None) -> datetime | None:
+    """--as-of as UTC without a zone: a time without a zone is UTC, like every instant this program prints."""
+    if text is None:
+        return None
+    try:
+        told = datetime.fromisoformat(text)
+    except ValueError:
+        shared.fail(t("cli.errors.bad_timestamp", text=text), shared.USAGE)
+    return told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told
+
+
+def night(exports: Path, settings: Settings, as_of: datetime | None = None) -> Outcome:
+    """Run, with progress on stderr, and say what came of it."""
+    from ingestion import pipeline
+    from ingestion.progress import showing
+
+    with showing(t) as progress:
+        outcome = pipeline.run(exports, settings, as_of=as_of, progress=progress)
+    report(outcome, settings.business_timezone)
+    return outcome
+
+
+def report(outcome: Outcome, zone: str) -> None:
+    """What came of a run: findings on stderr, the result on stdout."""
+    from dashboard.words import local, sentence
+
+    for load in outcome.loads:
+        counts = {key: value for key, value in vars(load).items() if key.startswith("rows_")}
+        typer.echo(t("cli.run.rows", file=load.file, **counts))
+    for severity, finding in outcome.findings[:FINDINGS_SHOWN]:
+        typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}", err=True)
+    if len(outcome.findings) > FINDINGS_SHOWN:
+        typer.echo(t("cli.run.more", count=len(outcome.findings) - FINDINGS_SHOWN), err=True)
+    shown = outcome.published
+    typer.echo(
+        t(
+            f"cli.run.{outcome.verdict}",
+            files=len(outcome.loads),
+            passed=outcome.checks.passed,
+            warned=outcome.checks.warned,
+            models=outcome.models_built,
+            count=sum(severity == "stop" for severity, _ in outcome.findings),
+            as_of=local(shown.as_of, zone) if shown else "",
+        )
+    )
+    if outcome.verdict != "published":
+        typer.echo(state(shown, zone))
+    if outcome.verdict == "stopped":
+        typer.echo(t("cli.details", log=outcome.log), err=True)
+
+
+def state(shown: object, zone: str) -> str:
+    """What readers see now."""
+    from dashboard.words import local
+    from ingestion.warehouse.snapshots import Published
+
+    if not isinstance(shown, Published):
+        return t("cli.state_empty")
+    return t(
+        "cli.state_published", as_of=local(shown.as_of, zone), published_at=local(shown.published_at, zone)
+    )

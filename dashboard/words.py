@@ -1,0 +1,29 @@
+"""Findings and instants in words: codes and fields inside, sentences only here at the edge."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from data_checks.rules import rules
+from dashboard.i18n import texts
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from dashboard.i18n import Translate
+    from ingestion.errors import Finding
+
+
+def sentence(t: Translate, lang: str, finding: Finding) -> str:
+    """What happened, where, why, and what to do. A row rule speaks by its own label and advice."""
+    if f"findings.{finding.code}" in texts(lang):
+        return t(f"findings.{finding.code}", **finding.fields)
+    rule = rules()[finding.code]
+    return t("findings.rule", label=rule.label[lang], advice=rule.advice[lang], **finding.fields)
+
+
+def local(instant: datetime, zone: str) -> str:
+    """A UTC instant as a clock on the wall of the business shows it."""
+    return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M")

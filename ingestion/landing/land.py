@@ -1,0 +1,129 @@
+"""Take in one file: read, type, judge, find repeats, write. Readable from top to bottom."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from data_checks.rules import rules
+from ingestion.errors import CountMismatch, Finding
+from ingestion.landing import judge, keys, through, write
+from ingestion.landing.accounting import Landed
+from ingestion.landing.normalise import type_rows
+from ingestion.sources.table_export import read_export
+from ingestion.sources.unpack import fingerprint
+from ingestion.sqltext import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from duckdb import DuckDBPyConnection
+
+    from ingestion.mapping import ExportFile, Feed
+    from ingestion.sources.records import Records
+
+
+def land_file(
+    con: DuckDBPyConnection,
+    catalog: str,
+    file: ExportFile,
+    feed: Feed,
+    load_id: str,
+    *,
+    now: datetime | None = None,
+    work: Path | None = None,
+) -> Landed:
+    """Take in one file; nothing outside `<catalog>.landing` changes.
+
+    Creates `<catalog>.landing."<load_id>__<dataset>"` per dataset of the feed (a raw row without load_seq) and
+    `<catalog>.landing."<load_id>__held"` (one line per reason: dataset, source_row, key, column_name, code,
+    original). References to other files are judged later, by `judge_references`.
+
+    Args:
+        now: UTC without a zone; what lies more than a day after it has not happened.
+        work: where temporary copies go while the file is read; by default the system's temporary folder.
+
+    Raises:
+        IngestionError: the file as a whole cannot be taken in; nothing of it landed.
+    """
+    sha256, size = fingerprint(file.path)
+    landed = Landed(
+        source=feed.source,
+        feed=feed.name,
+        file=file.path.name,
+        sha256=sha256,
+        bytes=size,
+        load_id=load_id,
+        customer_namespace=feed.customer_namespace,
+        path=file.path,
+        settings=feed,
+    )
+    limit = _as_of_limit(feed, file.path.name, now or datetime.now(UTC).replace(tzinfo=None))
+    with TemporaryDirectory(dir=work, prefix="aftercare-") as folder, temporary_tables(con):
+        records = read_export(con, file.path, feed, Path(folder))
+        _land(con, catalog, landed, feed, records, limit)
+    return landed
+
+
+def _as_of_limit(feed: Feed, file_name: str, now: datetime) -> datetime:
+    """After this nothing can have happened: a day after now, or after the end the file names for itself."""
+    end = through.named_end(feed, file_name)
+    return min(now, end or now) + timedelta(days=1)
+
+
+def _land(
+    con: DuckDBPyConnection, catalog: str, landed: Landed, feed: Feed, records: Records, limit: datetime
+) -> None:
+    landed.rows_read = records.rows_read
+    landed.warnings += records.warnings
+    _verify_read(con, landed, records)
+    judge.begin(con)
+    judge.record_faults(con, feed, records.bad)
+    typed = [type_rows(con, records, feed, dataset) for dataset in feed.datasets]
+    for one in typed:
+        for finding in judge.judge_rows(con, feed, one, limit):
+            _tell(landed, finding)
+    keys.find_repeats(con, typed)
+    con.execute(f"create schema if not exists {quoted(catalog)}.landing")
+    for one in typed:
+        write.write_rows(con, catalog, landed, one)
+    write.count_records(con, catalog, landed)
+    landed.balance()
+    landed.judge_accuracy()
+    if not landed.rows_read:
+        told = landed.warnings if feed.may_be_empty else landed.faults
+        told.append(Finding("no_rows", {"file": landed.file}))
+    write.write_held(con, catalog, landed, records.originals)
+    landed.warnings += write.flag_findings(con, landed)
+    landed.data_through = through.data_through(con, catalog, landed, feed, typed)
+
+
+def _verify_read(con: DuckDBPyConnection, landed: Landed, records: Records) -> None:
+    """Every record counted is either in the relation or a bad one; a bad cell's record is in the relation."""
+    row = con.execute(f"select count(*) from {records.relation}").fetchone()
+    whole = sum(not bad.heading for bad in records.bad)
+    if row is None or row[0] + whole != records.rows_read:
+        raise CountMismatch(landed.file, records.rows_read, (row[0] if row else 0) + whole)
+
+
+def _tell(landed: Landed, finding: Finding) -> None:
+    """A row rule that only warns, or one that stops the load at the first row."""
+    told = landed.faults if rules()[finding.code].severity == "stop" else landed.warnings
+    told.append(Finding(finding.code, {"file": landed.file, **finding.fields}))
+
+
+@contextmanager
+def temporary_tables(con: DuckDBPyConnection) -> Iterator[None]:
+    """Drop, afterwards, every temporary relation made for one file: the next may have another shape."""
+    try:
+        yield
+    finally:
+        for kind in ("view", "table"):
+            names = con.execute(
+                f"select {kind}_name from duckdb_{kind}s() where temporary and {kind}_name like 'aftercare_%'"
+            ).fetchall()
+            for (name,) in names:
+                con.execute(f"drop {kind} if exists {quoted(name)}")

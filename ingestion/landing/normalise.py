@@ -1,0 +1,203 @@
+"""From text to our columns: one SQL expression per column, made from the mapping and the contract.
+
+Each mapped column passes four steps: `found` (their text, trimmed, null spellings gone), `mapped` (values files
+applied), `parsed` (instants and dates by the declared formats), and the typed value beside the code of its
+fault. Nothing here looks at single rows: DuckDB applies the expressions to the whole file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from data_checks.contract import datasets
+from data_checks.rules import row_rules
+from ingestion.landing import instants
+from ingestion.sqltext import literal, quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from duckdb import DuckDBPyConnection
+
+    from data_checks.contract import Column
+    from ingestion.mapping import ColumnMap, DatasetMap, Feed
+    from ingestion.sources.records import Records
+
+BLANKS = "' \t\r\n'"
+TRUE, FALSE = ("true", "1", "yes", "y", "是"), ("false", "0", "no", "n", "否")
+_CODES = {"id": "bad_id", "int": "bad_number", "decimal": "bad_number", "bool": "bad_bool"}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """The rows of one dataset before they are judged: a relation with _row, and for each mapped column its
+    value (under our name), its text (`text_of`) and the code of its fault (`fault_of`), if any.
+
+    columns: the mapped ones. table: what the relation `view` reads; rows are deleted there.
+    """
+
+    map: DatasetMap
+    table: str
+    view: str
+    columns: tuple[Column, ...]
+
+
+def text_of(column: str) -> str:
+    return quoted(f"text of {column}")
+
+
+def fault_of(column: str) -> str:
+    return quoted(f"fault of {column}")
+
+
+def type_rows(con: DuckDBPyConnection, records: Records, feed: Feed, map: DatasetMap) -> Typed:
+    """Make the typed rows of one dataset from the records of a file."""
+    contract = datasets()[map.name]
+    columns = tuple(column for column in contract.columns if map.column(column.name))
+    table, view = f"aftercare_typed_{map.name}", f"aftercare_rows_{map.name}"
+    con.execute(f"create or replace temp table {table} as {_select(records, feed, map, columns)}")
+    constants = [
+        f"cast({_default(feed, column)} as {column.duckdb_type}) as {quoted(column.name)}"
+        for column in contract.columns
+        if column not in columns
+    ]
+    con.execute(f"create or replace temp view {view} as select {', '.join(['*', *constants])} from {table}")
+    return Typed(map, table, view, columns)
+
+
+def _default(feed: Feed, column: Column) -> str:
+    """What an unmapped column holds: nothing, but for the currency a source declares."""
+    return literal(feed.currency) if column.name == "currency" and feed.currency else "null"
+
+
+def _select(records: Records, feed: Feed, map: DatasetMap, columns: tuple[Column, ...]) -> str:
+    steps: dict[str, list[str]] = {"found": [], "mapped": [], "parsed": [], "timed": [], "typed": []}
+    for column in columns:
+        entry = map.column(column.name)
+        if entry is None:
+            continue
+        name, text = column.name, text_of(column.name)
+        steps["found"].append(f"{_found(records, feed, entry, column)} as {text}")
+        steps["mapped"] += _mapped(name, map.values.get(name))
+        value, fault = _cast(feed, map.name, column, records.typed, steps)
+        refused = f"when {quoted(f'refused {name}')} then {literal(f'unknown_{name}')} "
+        steps["typed"] += [text, f"{value} as {quoted(name)}", f"case {refused}{fault} end as {fault_of(name)}"]
+    bare = [f"{_clean(_column(records, h), feed)} as {quoted('@' + h)}" for h in dict.fromkeys(map.bare_headings)]
+    names = [quoted("@" + heading) for heading in dict.fromkeys(map.bare_headings)]
+    return (
+        f"with found as (select _row, {', '.join([*steps['found'], *bare])} from {records.relation}), "
+        f"mapped as (select *, {', '.join(steps['mapped'])} from found), "
+        f"parsed as (select {', '.join(['*', *steps['parsed']])} from mapped), "
+        f"timed as (select {', '.join(['*', *steps['timed']])} from parsed) "
+        f"select {', '.join(['_row', *names, *steps['typed']])} from timed"
+    )
+
+
+def _column(records: Records, heading: str) -> str:
+    """The relation's column under a heading; an optional heading that is absent is missing everywhere."""
+    column = records.columns.get(heading)
+    return quoted(column) if column else "cast(null as varchar)"
+
+
+def _clean(expression: str, feed: Feed) -> str:
+    nulls = ", ".join(literal(null) for null in feed.nulls)
+    trimmed = f"trim({expression}, {BLANKS})"
+    return f"case when {trimmed} not in ({nulls}) then {trimmed} end"
+
+
+def _found(records: Records, feed: Feed, entry: ColumnMap, column: Column) -> str:
+    if entry.is_record_number:
+        return "cast(_row as varchar)"
+    if entry.constant is not None:
+        return f"cast({literal(entry.constant)} as varchar)"
+    parts = [_clean(_column(records, heading), feed) for heading in entry.headings]
+    if records.typed and column.type not in ("instant", "date"):
+        parts = [instants.plain(part) for part in parts]
+    return " || '-' || ".join(parts)
+
+
+def _mapped(name: str, values: Mapping[str, str] | None) -> list[str]:
+    """Their value to ours: as written, else regardless of case, else what '*' says; no '*' lets it pass."""
+    text, mapped, refused = text_of(name), quoted(f"mapped {name}"), quoted(f"refused {name}")
+    if values is None:
+        return [f"{text} as {mapped}", f"false as {refused}"]
+    known = {theirs: ours for theirs, ours in values.items() if theirs not in ("", "*")}
+    table = _map_literal(known)
+    folded = _map_literal({theirs.lower(): ours for theirs, ours in known.items()})
+    star = values.get("*")
+    other = text if star is None else _value(star)
+    unknown = f"not map_contains({table}, {text}) and not map_contains({folded}, lower({text}))"
+    expression = (
+        f"case when {text} is null then {_value(values.get('', ''))} "
+        f"when map_contains({table}, {text}) then {table}[{text}] "
+        f"when map_contains({folded}, lower({text})) then {folded}[lower({text})] else {other} end"
+    )
+    is_refused = f"coalesce({text} is not null and {unknown}, false)" if star == "" else "false"
+    return [f"{expression} as {mapped}", f"{is_refused} as {refused}"]
+
+
+def _value(ours: str) -> str:
+    return literal(ours) if ours else "cast(null as varchar)"
+
+
+def _map_literal(values: Mapping[str, str]) -> str:
+    keys = ", ".join(literal(key) for key in values)
+    items = ", ".join(_value(value) for value in values.values())
+    return f"map(cast([{keys}] as varchar[]), cast([{items}] as varchar[]))"
+
+
+def _cast(feed: Feed, dataset: str, column: Column, typed: bool, steps: dict[str, list[str]]) -> tuple[str, str]:
+    """The typed value and the case branches that name its fault; instants add helper columns to `steps`."""
+    text = quoted(f"mapped {column.name}")
+    if column.type == "instant":
+        past = _is_of_the_past(dataset, column.name)
+        sql = instants.instant(feed, column.name, text, typed=typed, is_of_the_past=past)
+        steps["parsed"] += sql.parsed
+        steps["timed"] += sql.timed
+        return sql.value, sql.fault
+    if column.type == "date":
+        value, code = instants.date(feed, text, typed), "bad_date"
+    else:
+        value, code = _simple(feed, column, text), _CODES.get(column.type, f"unknown_{column.name}")
+    return value, f"when {text} is not null and {value} is null then {literal(code)}"
+
+
+def _is_of_the_past(dataset: str, column: str) -> bool:
+    """Whether the rules say that this instant cannot lie ahead; due times and validity ends may."""
+    return any(rule.code == "future_date" and rule.columns[0] == column for rule in row_rules(dataset))
+
+
+def _simple(feed: Feed, column: Column, text: str) -> str:
+    if column.type == "id":
+        return f"case when regexp_full_match({text}, {literal(feed.id_pattern)}) then {text} end"
+    if column.type == "text":
+        return text
+    if column.type == "enum":
+        values = f"[{', '.join(literal(value) for value in column.values)}]"
+        found = f"list_position({values}, lower({text}))"
+        return f"case when list_contains({values}, {text}) then {text} when {found} > 0 then {values}[{found}] end"
+    if column.type == "bool":
+        yes, no = (", ".join(literal(word) for word in words) for words in (TRUE, FALSE))
+        return f"case when lower({text}) in ({yes}) then true when lower({text}) in ({no}) then false end"
+    digits = _digits(feed, text)
+    if column.type == "int":
+        whole = f"try_cast(split_part({digits}, '.', 1) as bigint)"
+        return f"case when regexp_full_match({digits}, '-?[0-9]{{1,18}}([.]0*)?') then {whole} end"
+    pattern = "-?([0-9]{1,14}([.][0-9]*)?|[.][0-9]+)"
+    return f"case when regexp_full_match({digits}, '{pattern}') then try_cast({digits} as {column.duckdb_type}) end"
+
+
+def _digits(feed: Feed, text: str) -> str:
+    """A number with a decimal point and nothing else; thousands marks only where they separate thousands."""
+    number = f"ltrim({text}, '+')"
+    if feed.thousands_mark:
+        thousands, decimal = (f"[{mark}]" for mark in (feed.thousands_mark, feed.decimal_mark))
+        grouped = literal(f"-?[0-9]{{1,3}}({thousands}[0-9]{{3}})+({decimal}[0-9]*)?")
+        removed = f"replace({number}, {literal(feed.thousands_mark)}, '')"
+        number = f"case when regexp_full_match({number}, {grouped}) then {removed} else {number} end"
+    if feed.decimal_mark != ".":
+        # A point is then no decimal mark, and must not become one.
+        point = f"replace({number}, '.', '?')"
+        number = f"replace({point}, {literal(feed.decimal_mark)}, '.')"
+    return number

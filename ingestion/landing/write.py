@@ -1,0 +1,136 @@
+"""Write what landed: the good rows in the shape of raw tables, the held back records with their text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from data_checks.contract import datasets
+from ingestion.errors import Finding
+from ingestion.landing.judge import EXCLUDED, FAULTS, FLAGS
+from ingestion.landing.keys import ABSORBED, HELD, REPEATS, keyed
+from ingestion.landing.normalise import text_of
+from ingestion.sqltext import literal, quoted
+from ingestion.warehouse.raw import landed_columns, original_columns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from duckdb import DuckDBPyConnection
+
+    from data_checks.contract import Column
+    from ingestion.landing.accounting import Landed
+    from ingestion.landing.normalise import Typed
+
+# A load that stops needs examples of what is wrong, not the text of millions of records.
+MOST_ORIGINALS = 10_000
+HELD_COLUMNS = "dataset VARCHAR, source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR"
+
+
+def landing_table(catalog: str, name: str) -> str:
+    return f"{quoted(catalog)}.landing.{quoted(name)}"
+
+
+def write_rows(con: DuckDBPyConnection, catalog: str, landed: Landed, typed: Typed) -> None:
+    """Create the table of one dataset with every row that is neither held back nor a repeat."""
+    contract = datasets()[typed.map.name]
+    columns = landed_columns(contract)
+    shape = ", ".join(f"{quoted(name)} {type}" for name, type in columns.items())
+    table = landing_table(catalog, landed.table(typed.map.name))
+    con.execute(f"create table {table} ({shape})")
+    flagged, cleared = f"aftercare_flagged_{typed.map.name}", _cleared(con, typed)
+    con.execute(
+        f"create or replace temp view {flagged} as select _row, list(distinct code order by code) as flags, "
+        f"list(column_name) filter (where clears) as cleared from {FLAGS} "
+        f"where dataset = {literal(typed.map.name)} group by _row"
+    )
+    values = [_value(column, cleared) for column in contract.columns]
+    con.execute(
+        f"insert into {table} select {literal(landed.source)}, {literal(landed.load_id)}, rows._row, "
+        f"version_key, coalesce(flags, []), {_original(typed, original_columns(contract))}, {', '.join(values)} "
+        f"from {typed.view} as rows join {keyed(typed)} as keyed using (_row) left join {flagged} using (_row) "
+        f"where rows._row not in (from {HELD}) and rows._row not in "
+        f"(select _row from {REPEATS} where dataset = {literal(typed.map.name)} "
+        f"union all select _row from {ABSORBED} where dataset = {literal(typed.map.name)}) order by rows._row"
+    )
+    landed.datasets[typed.map.name] = _count(con, f"select count(*) from {table}")
+
+
+def _cleared(con: DuckDBPyConnection, typed: Typed) -> set[str]:
+    rows = con.execute(
+        f"select distinct column_name from {FLAGS} where clears and dataset = ?", [typed.map.name]
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def _value(column: Column, cleared: set[str]) -> str:
+    value = f"rows.{quoted(column.name)}"
+    if column.name not in cleared:
+        return value
+    return f"case when not coalesce(list_contains(cleared, {literal(column.name)}), false) then {value} end"
+
+
+def _original(typed: Typed, names: Sequence[str]) -> str:
+    """Their text beside our value, left out where both read the same."""
+    mapped = {column.name: column for column in typed.columns}
+    fields: list[str] = []
+    for name in names:
+        text = "cast(null as varchar)"
+        if name in mapped:
+            theirs, ours = f"rows.{text_of(name)}", f"cast(rows.{quoted(name)} as varchar)"
+            text = f"case when {theirs} is distinct from {ours} then {theirs} end"
+        fields.append(f"{quoted(name)} := {text}")
+    return f"struct_pack({', '.join(fields)})"
+
+
+def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None:
+    """Count what became of each record: held back, in a table (or taken into a row there), or a repeat."""
+    tables = [f"select source_row as _row from {landing_table(catalog, landed.table(d))}" for d in landed.datasets]
+    taken = " union ".join([*tables, f"select _row from {ABSORBED}", f"select _row from {EXCLUDED}"])
+    landed.rows_quarantined = _count(con, f"select count(*) from {HELD}")
+    landed.rows_loaded = _count(con, f"select count(*) from (({taken}) except (from {HELD}))")
+    landed.rows_duplicate = _count(
+        con, f"select count(*) from (select _row from {REPEATS} except ({taken}) except (from {HELD}))"
+    )
+
+
+def write_held(
+    con: DuckDBPyConnection, catalog: str, landed: Landed, originals: Callable[[Sequence[int]], dict[int, str]]
+) -> None:
+    """Create the table of records held back, one line a reason, with their text as it stands in the file."""
+    table = landing_table(catalog, f"{landed.load_id}__held")
+    con.execute(f"create table {table} ({HELD_COLUMNS})")
+    limit = MOST_ORIGINALS if landed.faults else 1 << 62
+    rows = con.execute(f"select _row from {HELD} order by _row limit {limit}").fetchall()
+    with_texts(con, originals([row[0] for row in rows]))
+    con.execute(
+        f"insert into {table} select dataset, _row, any_value(key), column_name, code, "
+        f"any_value(coalesce(faults.text, texts.text)) from {FAULTS} as faults left join aftercare_texts as texts "
+        "using (_row) group by dataset, _row, column_name, code order by _row, dataset, column_name, code"
+    )
+
+
+def with_texts(con: DuckDBPyConnection, texts: dict[int, str]) -> None:
+    """Make texts of records, by number, joinable as aftercare_texts (_row, text)."""
+    frame = pl.DataFrame({"_row": list(texts), "text": list(texts.values())}, {"_row": pl.Int64, "text": pl.String})
+    con.register("aftercare_texts_frame", frame.to_arrow())
+    con.execute("create or replace temp table aftercare_texts as from aftercare_texts_frame")
+    con.unregister("aftercare_texts_frame")
+
+
+def flag_findings(con: DuckDBPyConnection, landed: Landed) -> list[Finding]:
+    """How many rows that loaded carry which flag: a cleared instant must be counted, not only missing."""
+    rows = con.execute(
+        f"select dataset, column_name, code, count(distinct _row) from {FLAGS} "
+        f"where _row not in (from {HELD}) group by all order by all"
+    ).fetchall()
+    return [
+        Finding(code, {"file": landed.file, "dataset": dataset, "column": column, "count": count})
+        for dataset, column, code, count in rows
+    ]
+
+
+def _count(con: DuckDBPyConnection, sql: str) -> int:
+    row = con.execute(sql).fetchone()
+    return int(row[0]) if row else 0

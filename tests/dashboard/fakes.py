@@ -1,0 +1,303 @@
+"""A read side with a few plausible numbers, so that pages are tested without a warehouse.
+
+It answers as dashboard.metrics.query does; `states` and `values` of single KPIs can be set by a test.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from dashboard.metrics.access import Scope
+from data_checks.contract import datasets
+from ingestion.warehouse.kpis import Filter, Kpi, periods_between
+
+AS_OF = datetime(2025, 6, 30, 16, 0)
+VALUES = {"ratio": 0.873, "seconds": 8_100.0, "count": 12_345.0, "score": 4.21, "points": 32.5}
+WIDTHS = {"ratio": 0.01, "seconds": 300.0, "score": 0.05, "points": 4.0}
+OPTIONS = {
+    "region": ["上海", "北京", "unknown"],
+    "area": ["华东", "华北"],
+    "tier": ["standard", "vip"],
+    "channel": ["phone", "chat"],
+    "customer_type": ["business", "consumer"],
+    "product": ["空调 A1", "冰箱 B2"],
+    "product_group": ["空调", "冰箱"],
+    "grade": ["general", "major"],
+}
+ALL_DATASETS = frozenset([*datasets(), "replies", "status_history", "ratings"])
+
+
+@dataclass(frozen=True)
+class FakeSnapshot:
+    run_id: str = "20250701T000000"
+    as_of: datetime = AS_OF
+    published_at: datetime = AS_OF
+    is_held: bool = False
+    business_timezone: str = "Asia/Shanghai"
+    last_date: date = date(2025, 6, 30)
+    connected: frozenset[str] = ALL_DATASETS
+
+    def age(self, now: datetime) -> timedelta:
+        return now - self.as_of
+
+
+@dataclass
+class FakeQuery:
+    """Stands in for the module dashboard.metrics.query."""
+
+    snapshot: FakeSnapshot | None = field(default_factory=FakeSnapshot)
+    values_of: dict[str, float] = field(default_factory=dict)
+    states: dict[str, tuple[str, int]] = field(default_factory=dict)
+    asked: list[tuple[str, Filter]] = field(default_factory=list)
+
+    def open_snapshot(self, home: Path) -> FakeSnapshot | None:
+        return self.snapshot
+
+    def dimension_values(self, snapshot: FakeSnapshot, scope: Scope, dimension: str) -> list[str]:
+        return OPTIONS[dimension]
+
+    def values(
+        self,
+        snapshot: FakeSnapshot,
+        scope: Scope,
+        kpi: Kpi,
+        wanted: Filter,
+        by: Sequence[str] = (),
+        period: str = "total",
+    ) -> pl.DataFrame:
+        self.asked.append((kpi.id, wanted))
+        first, last = wanted.date_from or date(2024, 7, 1), wanted.date_to or date(2025, 6, 30)
+        groups: list[dict[str, object]] = [{}]
+        for name in by:
+            groups = [{**group, name: value} for group in groups for value in OPTIONS.get(name, ["a", "b"])]
+        starts = [None] if period == "total" else periods_between(first, last, period)
+        rows = [
+            {"kpi": kpi.id, "period": start, **group, **self._numbers(snapshot, kpi, step)}
+            for step, (start, group) in enumerate(
+                (start, group) for start in starts for group in groups
+            )
+        ]
+        return pl.DataFrame(rows, schema_overrides={"period": pl.Date, "n": pl.Int64, "value": pl.Float64})
+
+    def _numbers(self, snapshot: FakeSnapshot, kpi: Kpi, step: int) -> dict[str, object]:
+        state, n = self.states.get(kpi.id, ("ok", 1_200))
+        if not set(kpi.datasets) <= snapshot.connected:
+            state, n = "not_connected", 0
+        value = self.values_of.get(kpi.id, VALUES[kpi.unit]) * (1 + 0.004 * (step % 5))
+        width = WIDTHS.get(kpi.unit)
+        is_known = state not in ("not_connected", "empty", "not_reached")
+        return {
+            "value": value if is_known else None,
+            "numerator": int(n * 0.8) if is_known else None,
+            "denominator": n,
+            "n": n,
+            "lower": value - width if width and is_known else None,
+            "upper": value + width if width and is_known else None,
+            "state": state,
+            "as_of": snapshot.as_of,
+            "run_id": snapshot.run_id,
+            "definition_version": kpi.version,
+        }
+
+    def rows(
+        self,
+        snapshot: FakeSnapshot,
+        scope: Scope,
+        kpi: Kpi,
+        wanted: Filter,
+        part: str = "denominator",
+        limit: int | None = None,
+    ) -> pl.DataFrame:
+        hours = [30, 5, 100]
+        return pl.DataFrame(
+            {
+                "ticket_id": ["T1", "T2", "T3"],
+                "complaint_id": ["C1", "C2", "C3"],
+                "received_at": [AS_OF - timedelta(hours=each) for each in hours],
+                "due_at": [AS_OF - timedelta(hours=each - 24) for each in hours],
+                "grade": ["general", "major", "general"],
+                "reason": ["质量", "态度", "质量"],
+                "region": ["上海", "北京", "unknown"],
+                "tier": ["vip", "standard", "standard"],
+                "product": ["空调 A1", "冰箱 B2", "空调 A1"],
+            }
+        )
+
+    def curve(
+        self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi, wanted: Filter, by: Sequence[str] = ()
+    ) -> pl.DataFrame:
+        steps = 40
+        frames = [
+            pl.DataFrame(
+                {
+                    **{name: [value] * steps for name in by},
+                    "duration": [3_600.0 * (step + 1) for step in range(steps)],
+                    "survival": [1 - step / (steps + 5) for step in range(steps)],
+                    "lower": [max(0.0, 0.96 - step / (steps + 5)) for step in range(steps)],
+                    "upper": [min(1.0, 1.03 - step / (steps + 5)) for step in range(steps)],
+                    "at_risk": [1_000 - 20 * step for step in range(steps)],
+                }
+            )
+            for value in (OPTIONS[by[0]] if by else [""])
+        ]
+        return pl.concat(frames)
+
+    def sums(
+        self,
+        snapshot: FakeSnapshot,
+        scope: Scope,
+        name: str,
+        wanted: Filter,
+        by: Sequence[str] = (),
+        period: str = "total",
+    ) -> pl.DataFrame:
+        starts = [None] if period == "total" else periods_between(date(2025, 1, 1), date(2025, 6, 30), period)
+        return MARTS[name](starts)
+
+    def meta(self, snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
+        return META[name]
+
+
+def _tickets(periods: list[date | None]) -> pl.DataFrame:
+    fates = ("met", "breached", "open_breach", "not_due", "no_policy")
+    names = [f"{promise}_{fate}_count" for promise in ("response", "resolution") for fate in fates]
+    size = len(periods)
+    return pl.DataFrame({"period": periods, **{name: [40 + step] * size for step, name in enumerate(names)}})
+
+
+def _complaints(periods: list[date | None]) -> pl.DataFrame:
+    size = len(periods)
+    return pl.DataFrame(
+        {
+            "period": periods,
+            "reason": ["质量"] * size,
+            "complaint_count": [50] * size,
+            "settled_count": [30] * size,
+            "closure_matured_count": [42] * size,
+            "closure_maturing_count": [8] * size,
+        }
+    )
+
+
+def _cohorts(periods: list[date | None]) -> pl.DataFrame:
+    rows = [
+        {"period": period, "months_since": span, "customer_count": 100 if span == 0 else 0, "repeat_count": 6 * (span > 0)}
+        for period in periods
+        for span in range(4)
+    ]
+    return pl.DataFrame(rows)
+
+
+def _scores(periods: list[date | None]) -> pl.DataFrame:
+    ratings = [{"dimension": "overall", "score": score, "rating_count": 10 * score, "nps_count": 0} for score in range(1, 6)]
+    answers = [{"dimension": "nps", "score": score, "rating_count": 0, "nps_count": 5 + score} for score in range(11)]
+    return pl.DataFrame([*ratings, *answers])
+
+
+def _chain(periods: list[date | None]) -> pl.DataFrame:
+    stages = ("reported", "dispatched", "arrived", "repaired", "accepted", "followed_up")
+    return pl.DataFrame({f"{stage}_count": [1_000 - 120 * step] for step, stage in enumerate(stages)})
+
+
+MARTS = {
+    "marts.mart_tickets_daily": _tickets,
+    "marts.mart_complaints_daily": _complaints,
+    "marts.mart_repurchase_cohorts": _cohorts,
+    "marts.mart_survey_scores": _scores,
+    "marts.mart_repair_chain": _chain,
+    "marts.mart_arrivals_hourly": lambda _: pl.DataFrame(
+        [
+            {"weekday": day, "hour": hour, "ticket_count": day * hour + 1, "response_met_count": hour, "response_due_count": hour}
+            for day in range(1, 8)
+            for hour in range(24)
+        ]
+    ),
+    "marts.mart_visit_results": lambda _: pl.DataFrame(
+        {
+            "result": ["fixed", "waiting_part", "no_access"],
+            "visit_no_group": ["first"] * 3,
+            "visit_count": [800, 120, 40],
+        }
+    ),
+    "marts.mart_tier_moves": lambda _: pl.DataFrame(
+        {
+            "tier_from": ["standard", "standard", "vip", "vip"],
+            "tier_to": ["standard", "vip", "vip", "lost"],
+            "customer_count": [900, 30, 95, 5],
+        }
+    ),
+}
+
+_LOADED = datetime(2025, 7, 1, 1, 0, tzinfo=UTC).replace(tzinfo=None)
+META = {
+    "targets": pl.DataFrame(
+        {
+            "kpi": ["sla_response_met", "dispatch_within_1h", "dispatch_within_1h"],
+            "scope_dimension": [None, None, "channel"],
+            "scope_value": [None, None, "chat"],
+            "stage": [None, None, None],
+            "kind": ["absolute", "absolute", "absolute"],
+            "value": ["0.90", "0.80", "0.99"],
+            "operator": [">=", ">=", ">="],
+            "valid_from": ["2000-01-01"] * 3,
+            "valid_to": [None, None, None],
+            "document": ["000", "001", "001"],
+            "quote": ["响应及时率", "派单≤1小时", "派单≤1小时"],
+        },
+        schema_overrides={"stage": pl.String, "valid_to": pl.String},
+    ),
+    "loads": pl.DataFrame(
+        {
+            "source": ["sample"],
+            "feed": ["tickets"],
+            "file": ["tickets-2025-06-30.csv"],
+            "rows_read": [1_000],
+            "rows_loaded": [985],
+            "rows_quarantined": [10],
+            "rows_duplicate": [5],
+            "state": ["loaded"],
+            "loaded_at": [_LOADED],
+        }
+    ),
+    "quarantine": pl.DataFrame(
+        {
+            "source": ["sample"] * 3,
+            "feed": ["tickets"] * 3,
+            "file": ["tickets-2025-06-30.csv"] * 3,
+            "dataset": ["tickets"] * 3,
+            "source_row": [3, 9, 12],
+            "column_name": ["ticket_id", "created_at", "created_at"],
+            "code": ["bad_id", "bad_datetime", "bad_datetime"],
+        }
+    ),
+    "checks": pl.DataFrame(
+        {
+            "stage": ["exports", "marts"],
+            "suite": ["exports.tickets", "marts"],
+            "expectation": ["ExpectColumnValuesToNotBeNull", "ExpectTableRowCountToBeBetween"],
+            "column_name": ["ticket_id", None],
+            "severity": ["warning", "critical"],
+            "success": [False, True],
+            "unexpected_count": [3, 0],
+            "element_count": [1_000, 1],
+            "reason_zh": ["必填项为空", ""],
+            "reason_en": ["A required value is missing", ""],
+        }
+    ),
+    "findings": pl.DataFrame(
+        {"code": ["bad_number"], "severity": ["warn"], "fields": ['{"file": "orders.csv", "rows": 3}']}
+    ),
+    "runs": pl.DataFrame(
+        {
+            "run_id": ["20250701T000000"],
+            "started_at": [_LOADED],
+            "ended_at": [_LOADED],
+            "verdict": ["published"],
+            "as_of": [AS_OF],
+        }
+    ),
+    "datasets": pl.DataFrame({"dataset": ["tickets", "orders"], "source": ["sample", "sample"], "row_count": [985, 400]}),
+}
