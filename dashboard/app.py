@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Final
 
+import duckdb
 import streamlit as st
 
 from dashboard import filters, parts, session, theme
 from dashboard.i18n import translator
 from dashboard.labels import Translate
 from dashboard.metrics.access import Scope
+from ingestion.warehouse.kpis import KpiQuestionInvalid
+
+log = logging.getLogger(__name__)
 
 FOLDER: Final = Path(__file__).parent / "app_pages"
 
@@ -49,7 +54,12 @@ def main() -> None:
     with state:
         parts.data_state(view)
     session.begin(view)
-    page.run()
+    try:
+        page.run()
+    except (KpiQuestionInvalid, duckdb.Error) as error:
+        # The log has the cause; the reader is told in her own language that this page is missing.
+        log.exception("page %s", page.title)
+        st.error(t("parts.failed", kind=type(error).__name__), icon=":material/error:")
 
 
 def _pages(pages: dict[str, str], t: Translate) -> list[st.Page]:

@@ -29,7 +29,7 @@ class Card:
     now: Reading
     earlier: dict[str, Reading]
     target: Target | None
-    monthly: list[float | None]
+    course: list[float]
 
     @property
     def misses_target(self) -> bool:
@@ -47,7 +47,7 @@ def read(view: View, kpi: Kpi) -> Card:
     periods = {view.earlier(name): name for name in ("last_year", "previous")}
     periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
     earlier = {name: view.reading(kpi, period) for period, name in periods.items()}
-    return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].to_list())
+    return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].drop_nulls().to_list())
 
 
 def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
@@ -64,8 +64,7 @@ def draw(view: View, card: Card) -> None:
     kpi, now = card.kpi, card.now
     with st.container(border=True, key=f"card_{kpi.id}", height="stretch", gap="xsmall"):
         _headline(view, card)
-        for line in _lines(view, card):
-            st.caption(line)
+        st.caption("  \n".join(_lines(view, card)))
         if now.is_connected and st.button(
             view.t("card.details"), key=f"details_{kpi.id}", type="tertiary", icon=":material/table_view:"
         ):
@@ -87,7 +86,7 @@ def _headline(view: View, card: Card) -> None:
         delta_arrow=_arrow(delta),
         delta_description=view.t(f"comparisons.short_{_name(view, card, comparison)}") if delta else None,
         help=kpi.meaning[view.lang],
-        chart_data=card.monthly if now.is_shown and _has_line(card.monthly) else None,
+        chart_data=card.course if now.is_shown and len(card.course) > 1 else None,
     )
 
 
@@ -151,7 +150,3 @@ def _arrow(delta: str | None) -> Literal["up", "down", "off"]:
     if not delta or not delta.startswith(("+", formats.MINUS)):
         return "off"
     return "up" if delta.startswith("+") else "down"
-
-
-def _has_line(values: list[float | None]) -> bool:
-    return sum(value is not None for value in values) > 1

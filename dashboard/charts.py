@@ -82,9 +82,7 @@ def kpi_trend(
     base = alt.Chart(frame, height=HEIGHT)
     x = _time_axis()
     y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
-    colour: Any = alt.value(theme.BLUE)
-    if series:
-        colour = alt.Color(f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend())
+    colour: Any = _series_colour(curves, series)
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
         alt.Tooltip("period:T", title=t("chart.period"), format="%Y-%m-%d"),
@@ -208,9 +206,7 @@ def survival(
         _texts(curves["at_risk"], "count", lang).alias("waiting"),
     )
     base = alt.Chart(frame, height=HEIGHT)
-    colour: Any = alt.value(theme.BLUE)
-    if series:
-        colour = alt.Color(f"{series}:N", title=None, scale=alt.Scale(range=list(theme.CATEGORIES)), legend=_legend())
+    colour: Any = _series_colour(curves, series)
     x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format="~g"), scale=alt.Scale(nice=False))
     y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"))
     tips = [
@@ -350,6 +346,13 @@ def with_period_text(frame: pl.DataFrame, column: str = "period") -> pl.DataFram
 
 def _time_axis() -> alt.X:
     return alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
+
+
+def _series_colour(frame: pl.DataFrame, series: str | None) -> Any:
+    if series is None:
+        return alt.value(theme.BLUE)
+    scale = alt.Scale(range=list(theme.CATEGORIES))
+    return alt.Color(f"{series}:N", title=None, sort=None, scale=scale, legend=_legend(frame[series].unique()))
 
 
 def _legend(labels: Iterable[str]) -> alt.Legend:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -16,9 +15,9 @@ from dashboard.commands.shared import LANG, Home, Lang, t
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-app = typer.Typer(
-    help=t("cli.about"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
-)
+    from pydantic import ValidationError
+
+app = typer.Typer(help=t("cli.about"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "samples": trial.samples,
@@ -78,11 +77,7 @@ def explain(error: Exception) -> tuple[str, int]:
     return f"{t('cli.unexpected', error=gist)}\n{_state()}", shared.FAILED
 
 
-def _settings_words(error: object) -> str:
-    from pydantic import ValidationError
-
-    if not isinstance(error, ValidationError):
-        raise TypeError(error)
+def _settings_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
     return t("cli.settings_invalid", name=name, upper=name.upper(), reason=first["msg"])
@@ -93,22 +88,13 @@ def _state() -> str:
     from ingestion.warehouse import snapshots
     from ingestion.warehouse.errors import PointerDamaged
 
-    home = _option("--home") or os.environ.get("AFTERCARE_HOME") or "warehouse"
-    zone = os.environ.get("AFTERCARE_BUSINESS_TIMEZONE", "Asia/Shanghai")
+    if not shared.in_use:
+        return t("cli.nothing_written")
+    settings = shared.in_use[-1]
     try:
-        return nightly.state(snapshots.published(Path(home)), zone)
+        return nightly.state(snapshots.published(settings.home), settings.business_timezone)
     except PointerDamaged:
         return t("cli.state_unreadable")
-
-
-def _option(name: str) -> str | None:
-    """The value of an option on the command line, for a failure that came before it was parsed."""
-    for position, argument in enumerate(sys.argv):
-        if argument == name and position + 1 < len(sys.argv):
-            return sys.argv[position + 1]
-        if argument.startswith(f"{name}="):
-            return argument.partition("=")[2]
-    return None
 
 
 if __name__ == "__main__":

@@ -53,6 +53,5 @@ CSS: Final = """
 [class*="st-key-card_"] [data-testid="stMetricValue"] {font-size: 1.7rem; line-height: 1.25;}
 [class*="st-key-card_"] [data-testid="stMetricValue"] > div {white-space: normal;}
 [class*="st-key-card_"] [data-testid="stCaptionContainer"] p {margin-bottom: 0; font-size: 0.8rem; line-height: 1.45;}
-[class*="st-key-card_"] [data-testid="stVerticalBlock"] {gap: 0.3rem;}
 </style>
 """

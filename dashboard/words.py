@@ -6,8 +6,8 @@ from datetime import UTC
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from data_checks.rules import rules
 from dashboard.i18n import texts
+from data_checks.rules import rules
 
 if TYPE_CHECKING:
     from datetime import datetime

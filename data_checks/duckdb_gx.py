@@ -37,6 +37,8 @@ gxe: Any = great_expectations.expectations
 # counted in the database. The bound keeps a table that fails in every row out of memory.
 BUFFERED_ROWS = 50_000
 
+ROW_COUNT = "expect_table_row_count_to_be_between"
+
 # Messages of these errors speak of names in the SQL. Any other could quote a value, which may be a customer's.
 SAFE_MESSAGES = ("BinderException", "CatalogException", "ParserException", "in BatchData does not exist")
 
@@ -137,7 +139,7 @@ def _outcome(expectation: Expectation, result: Any) -> Outcome:
         return Outcome(kind, column, meta, False, None, "no result")
     error = _error(result.exception_info)
     count = result.result.get("unexpected_count", result.result.get("observed_value"))
-    if kind == "expect_table_row_count_to_be_between":
+    if kind == ROW_COUNT:
         count = None
     return Outcome(kind, column, meta, bool(result.success) and error is None, count, error)
 
@@ -158,8 +160,10 @@ def _error(exception_info: Any) -> str | None:
 
 
 def _row_count(results: Sequence[Any]) -> int | None:
+    """How many rows the table has, as any of the results tells."""
     for result in results:
-        if result.expectation_config.type == "expect_table_row_count_to_be_between":
-            observed: int | None = result.result.get("observed_value")
-            return observed
+        is_count = result.expectation_config.type == ROW_COUNT
+        count: int | None = result.result.get("observed_value" if is_count else "element_count")
+        if count is not None:
+            return count
     return None

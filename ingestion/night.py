@@ -71,9 +71,7 @@ class Night:
     def tell(self, severity: str, finding: Finding, load_id: str | None = None) -> None:
         """Keep a finding for the ledger, the log and whoever started the run."""
         self.findings.append((severity, finding))
-        log.log(
-            logging.ERROR if severity == "stop" else logging.WARNING, "%s %s", finding.code, finding.fields
-        )
+        log.log(logging.ERROR if severity == "stop" else logging.WARNING, "%s %s", finding.code, finding.fields)
         ledger.record_finding(self.con, self.run_id, load_id, finding.code, severity, finding.fields)
 
     @property
@@ -194,9 +192,7 @@ def recover(con: duckdb.DuckDBPyConnection, places: Places) -> None:
     reached("recovered")
 
 
-def settle(
-    con: duckdb.DuckDBPyConnection, places: Places, run_id: str, *, verdict: str, message_code: str
-) -> None:
+def settle(con: duckdb.DuckDBPyConnection, places: Places, run_id: str, *, verdict: str, message_code: str) -> None:
     """End a run that did not end by itself: published if readers were shown it, else as if it had never been."""
     pointer = snapshots.published(places.home)
     shown = {"published": pointer, "held": pointer.waiting if pointer else None}

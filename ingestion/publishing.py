@@ -107,9 +107,7 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     reached("build_closed")
     pointer = snapshots.publish(home, run_id, as_of=aim.as_of, state=aim.state)
     verdict: Literal["published", "held"] = "published" if pointer.run_id == run_id else "held"
-    ledger.end_run(
-        tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state
-    )
+    ledger.end_run(tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state)
     reached("run_ended")
     snapshots.prune(home, tonight.settings.keep_snapshots)
     reached("pruned")

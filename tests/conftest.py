@@ -1,7 +1,6 @@
 """Fixtures shared by all rooms: run one model on a few rows written as a table."""
 
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -98,15 +97,15 @@ def run_model() -> Iterator[RunModel]:
 MakeSnapshot = Callable[..., Snapshot]
 
 
-@pytest.fixture
-def make_snapshot(tmp_path: Path) -> MakeSnapshot:
+@pytest.fixture(scope="session")
+def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
     """Build every model on given rows and open the result as pages do: make_snapshot({"raw.tickets": "<table>"}).
 
     Each source named in the rows gets its own customer namespace. `as_of` is UTC.
     """
 
     def make(inputs: Mapping[str, str], as_of: str = "2025-07-01 00:00:00") -> Snapshot:
-        file = tmp_path / f"snapshot_{len(list(tmp_path.iterdir()))}.duckdb"
+        file = tmp_path_factory.mktemp("made") / "snapshot.duckdb"
         with duckdb.connect(str(file)) as con:
             con.execute("set timezone = 'UTC'")
             raw.create_tables(con, file.stem, schemas=("raw",))

@@ -90,6 +90,4 @@ def state(shown: object, zone: str) -> str:
 
     if not isinstance(shown, Published):
         return t("cli.state_empty")
-    return t(
-        "cli.state_published", as_of=local(shown.as_of, zone), published_at=local(shown.published_at, zone)
-    )
+    return t("cli.state_published", as_of=local(shown.as_of, zone), published_at=local(shown.published_at, zone))

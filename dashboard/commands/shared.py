@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -44,6 +44,9 @@ def language(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     return "zh" if system.startswith("zh") else "en"
 
 
+in_use: list[Settings] = []
+"""The settings of the command that runs, for whoever must explain its failure."""
+
 LANG = language(sys.argv[1:], os.environ)
 t = translator(LANG)
 
@@ -56,8 +59,10 @@ def settings(home: Path | None, **changes: object) -> Settings:
     """The settings of this command; `home` as an absolute path, so that it means the same in a child process."""
     from ingestion.settings import Settings
 
-    told = Settings(**({"home": home} if home else {}), **changes)  # type: ignore[arg-type]
-    return told.model_copy(update={"home": told.home.expanduser().resolve()})
+    given: dict[str, Any] = {**({"home": home} if home else {}), **changes}
+    told = Settings(**given)
+    in_use.append(told.model_copy(update={"home": told.home.expanduser().resolve()}))
+    return in_use[-1]
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:

@@ -8,15 +8,14 @@ records. `read_csv` alone would lose rows after an unclosed quotation mark, even
 from __future__ import annotations
 
 import io
-import mmap
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import duckdb
-import numpy as np
 
 from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongEncoding
+from ingestion.sources.counting import count_lines, count_records
 from ingestion.sources.decode import likely_encoding, readable
 from ingestion.sources.records import BadRecord, Filler, Records, check_headings
 from ingestion.sources.splitter import Splitter
@@ -27,18 +26,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from duckdb import DuckDBPyConnection
-    from numpy.typing import NDArray
 
     from ingestion.mapping import Feed
+    from ingestion.sources.counting import Count
     from ingestion.sources.decode import Decoded
     from ingestion.sources.splitter import Record
 
-CHUNK = 8 << 20
 LONGEST_LINE = 16 << 20
 # A few foreign bytes are a fault of their records; more than this, of the file.
 BAD_SHARE, BAD_RECORDS = 0.1, 3
 TABLE = "aftercare_records"
-LF, CR = 10, 13
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,6 @@ class Header:
     data_at: int
     lines: int
     newline: str
-
-
-@dataclass(frozen=True)
-class Count:
-    """Where each record of a clean file begins and ends, and where line ends lie within cells, in bytes."""
-
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
-    broken: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.starts)
 
 
 def read_delimited(con: DuckDBPyConnection, export: str, raw: Path, text: Decoded, feed: Feed) -> Records:
@@ -112,11 +97,12 @@ def _line_count(text: str) -> int:
 
 def _fast(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header) -> Records | None:
     """All records through DuckDB, or None if anything at all is not as declared."""
-    count = count_records(text.path, header, feed.quote)
-    if count is None or not _sound(text.path, count, feed, len(header.headings)):
+    width = len(header.headings)
+    count = count_records(text.path, header.data_at, header.newline, feed.delimiter, feed.quote, width)
+    if count is None or not _sound(count, feed, width):
         return None
     columns = {heading: f"c{i}" for i, heading in enumerate(header.headings)}
-    declared = ", ".join(f"c{i}: 'VARCHAR'" for i in range(len(header.headings)))
+    declared = ", ".join(f"c{i}: 'VARCHAR'" for i in range(width))
     table = f"{TABLE}_text"
     try:
         con.execute(
@@ -132,91 +118,22 @@ def _fast(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header) ->
     if found is None or found[0] != len(count):
         return None
     con.execute(f'create or replace temp view {TABLE} as select rowid + 1 as _row, * from "{table}"')
-
-    def originals(rows: Sequence[int]) -> dict[int, str]:
-        return _slices(text.path, count, rows)
-
-    return Records(TABLE, header.headings, columns, len(count), originals)
+    return Records(TABLE, header.headings, columns, len(count), count.texts)
 
 
 def _newline_literal(newline: str) -> str:
     return {"\n": "'\\n'", "\r\n": "'\\r\\n'", "\r": "'\\r'"}[newline]
 
 
-def count_records(path: Path, header: Header, quote: str) -> Count | None:
-    """Find every record by the parity of quotation marks alone, without looking at cells.
-
-    None where the file is not clean: mixed line ends, NUL bytes, or a mark left open at the end.
-    """
-    ends: list[NDArray[np.int64]] = []
-    inner: list[NDArray[np.int64]] = []
-    mark = ord(quote)
-    terminator = CR if header.newline == "\r" else LF
-    position, parity, previous = header.data_at, 0, 0
-    with path.open("rb") as stream:
-        stream.seek(position)
-        while chunk := stream.read(CHUNK):
-            data = np.frombuffer(chunk, dtype=np.uint8)
-            if mark < 128 and (data == mark).any():
-                # Sums of bytes wrap around at 256, which leaves their parity as it is.
-                inside = ((np.cumsum(data == mark, dtype=np.uint8) + parity) & 1).astype(bool)
-                parity = int(inside[-1])
-            else:
-                inside = np.full(len(data), bool(parity))
-            if not data.all() or not _ends_alike(data, inside, previous, header.newline):
-                return None
-            at = np.flatnonzero(data == terminator)
-            ends.append(position + at[~inside[at]])
-            inner.append(position + at[inside[at]])
-            position, previous = position + len(data), int(data[-1])
-    if parity:
-        return None
-    if ends and (not len(ends[-1]) or ends[-1][-1] != position - 1):
-        ends.append(np.array([position]))
-    return _as_records(header, np.concatenate(ends or [np.array([], np.int64)]), inner)
-
-
-def _ends_alike(data: NDArray[np.uint8], inside: NDArray[np.bool_], previous: int, newline: str) -> bool:
-    """Whether all line ends outside quotation marks are those of the header."""
-    returns = data == CR
-    feeds = data == LF
-    if newline == "\n":
-        return not (returns & ~inside).any()
-    if newline == "\r":
-        return not (feeds & ~inside).any()
-    before = np.empty(len(data), bool)
-    before[0], before[1:] = previous == CR, returns[:-1]
-    return bool((before[feeds & ~inside]).all()) and bool((returns & ~inside).sum() <= (feeds & ~inside).sum() + 1)
-
-
-def _as_records(header: Header, ends: NDArray[np.int64], inner: list[NDArray[np.int64]]) -> Count:
-    starts = np.concatenate([[header.data_at], ends[:-1] + 1]) if len(ends) else ends
-    # A line of nothing is no record; where lines end in CRLF, the CR still lies before each end.
-    kept = ends - starts > (1 if header.newline == "\r\n" else 0)
-    broken = np.concatenate(inner) if inner else np.array([], np.int64)
-    return Count(starts[kept].astype(np.int64), ends[kept].astype(np.int64), broken)
-
-
-def _sound(path: Path, count: Count, feed: Feed, width: int) -> bool:
+def _sound(count: Count, feed: Feed, width: int) -> bool:
     """Whether each record that has a line end within a cell is one record to the exact reader, too."""
-    if not len(count.broken):
-        return True
-    rows = np.unique(np.searchsorted(count.starts, count.broken, side="right"))
-    for text in _slices(path, count, rows.tolist()).values():
+    for text in count.texts(count.broken_rows).values():
         splitter = Splitter(io.StringIO(text, newline=""), feed.delimiter, feed.quote)
         splitter.width = width
         first = splitter.next_record()
         if first is None or first.code or splitter.next_record() is not None:
             return False
     return True
-
-
-def _slices(path: Path, count: Count, rows: Sequence[int]) -> dict[int, str]:
-    """The text of given records (first = 1), cut out of the file by their positions."""
-    if not len(rows):
-        return {}
-    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        return {row: data[count.starts[row - 1] : count.ends[row - 1]].decode("utf-8").rstrip("\r\n") for row in rows}
 
 
 # --- the exact way ----------------------------------------------------------------------------------------
@@ -251,19 +168,6 @@ def _exact(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header, e
 def _bad(row: int, record: Record, headings: Sequence[str]) -> BadRecord:
     cells = dict(zip(headings, (readable(cell) for cell in record.cells), strict=False))
     return BadRecord(row, record.code, cells, readable(record.text))
-
-
-def count_lines(path: Path) -> int:
-    """Physical lines of a file, whichever their ends, counted over the bytes."""
-    lines, previous = 0, LF
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            data = np.frombuffer(chunk, dtype=np.uint8)
-            feeds, returns = data == LF, data == CR
-            pairs = int((returns[:-1] & feeds[1:]).sum()) + int(previous == CR and bool(feeds[0]))
-            lines += int(feeds.sum()) + int(returns.sum()) - pairs
-            previous = int(data[-1])
-    return lines + (previous not in (LF, CR))
 
 
 def _refuse_wrong_encoding(export: str, raw: Path, text: Decoded, records: Records) -> None:

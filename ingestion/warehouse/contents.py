@@ -79,9 +79,7 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
             f"insert into meta.models select ?, ?, ?, count(*) from {model.name}",
             [model.name, ", ".join(model.grain), model.access],
         )
-    con.execute(
-        "insert into warehouse.meta.volumes select ?, name, row_count from meta.models", [run.run_id]
-    )
+    con.execute("insert into warehouse.meta.volumes select ?, name, row_count from meta.models", [run.run_id])
     for table, sql in _LEDGER.items():
         con.execute(f"create table meta.{table} as {sql}", [run.run_id] * sql.count("?"))
     _write_datasets(con, {model.name for model in published})
@@ -116,8 +114,8 @@ def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Mod
             )
     con.execute(
         "create table people.people.quarantine as "
-        "select load_id, source_row, key, original from warehouse.meta.quarantine "
-        "where released_by is null order by all"
+        "select * exclude (released_by) from warehouse.meta.quarantine where released_by is null "
+        "order by load_id, source_row"
     )
     con.execute("checkpoint people")
     con.execute("detach people")

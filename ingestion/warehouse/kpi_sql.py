@@ -110,11 +110,11 @@ def _period_column(question: Question, time: str) -> str:
     return f"cast(date_trunc('{question.period}', {time}) as date)"
 
 
-def _state(value: str, n: str, pending: str) -> str:
+def _state(kpi: Kpi, value: str, n: str, pending: str) -> str:
     return f"""case
         when coalesce({n}, 0) = 0 then 'empty'
         when {value} is null then 'not_reached'
-        when {n} < 30 then 'small_n'
+        when {n} < {int(kpi.minimum_n)} then 'small_n'
         when {pending} > 0 then 'provisional'
         else 'ok'
     end"""
@@ -196,7 +196,7 @@ def _sum_columns(kpi: Kpi) -> str:
     state = (
         f"case when {n} = 0 then 'empty' else 'ok' end"
         if kpi.kind in ("count", "stock")
-        else _state(value, n, "pending")
+        else _state(kpi, value, n, "pending")
     )
     return f"""
     {value} as value, cast(numerator as {"double" if kpi.kind == "mean" else "bigint"}) as numerator,
@@ -254,7 +254,7 @@ select {", ".join(f"totals.{name}" for name in groups)},
     numerator, n as denominator, n,
     case when {plain} then {wilson_lower} else results.lower end as lower,
     case when {plain} then {wilson_upper} else results.upper end as upper,
-    {_state("results.value", "n", "pending")} as state
+    {_state(kpi, "results.value", "n", "pending")} as state
 from totals
 inner join results on {" and ".join(f"totals.{name} is not distinct from results.{name}" for name in groups)}"""
     return Query(sql, tuple(binds))

@@ -21,6 +21,9 @@ from typing import Any
 SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
 
 KINDS = ("ratio", "km_time", "km_share", "count", "mean", "nps", "stock")
+UNITS = ("ratio", "seconds", "count", "score", "points")
+BETTER = ("higher", "lower", "neutral")
+OVER_TIME = ("sum", "first", "last")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
 DIMENSIONS = (
     "region",
@@ -130,16 +133,19 @@ def _kpi(kpi_id: str, entry: dict[str, Any], where: str) -> Kpi:
     for name in ("datasets", "catalogue_rows"):
         fields[name] = tuple(fields.get(name, ()))
     fields["dimensions"] = DIMENSIONS + tuple(fields.pop("more_dimensions", ()))
-    if "mart" in fields:
-        fields["mart"] = Mart(**fields["mart"])
     definition = json.dumps(entry, sort_keys=True, ensure_ascii=False)
     version = hashlib.sha256(definition.encode()).hexdigest()[:12]
     try:
+        if "mart" in fields:
+            fields["mart"] = Mart(**fields["mart"])
         kpi = Kpi(id=kpi_id, version=version, **fields)
     except TypeError as error:
         raise KpiEntryInvalid(f"{where}: {error}") from error
     if kpi.kind not in KINDS:
         raise KpiEntryInvalid(f"{where}: kind {kpi.kind!r} is not one of {', '.join(KINDS)}")
+    for name, known in (("unit", UNITS), ("better", BETTER), ("over_time", OVER_TIME)):
+        if getattr(kpi, name) not in known:
+            raise KpiEntryInvalid(f"{where}: {name} {getattr(kpi, name)!r} is not one of {', '.join(known)}")
     if kpi.kind.startswith("km_") and not (kpi.duration and kpi.event):
         raise KpiEntryInvalid(f"{where}: a Kaplan-Meier KPI needs duration and event")
     if kpi.kind == "km_time" and kpi.quantile is None:
@@ -149,12 +155,24 @@ def _kpi(kpi_id: str, entry: dict[str, Any], where: str) -> Kpi:
     return kpi
 
 
+def _entries(path: Path) -> dict[str, dict[str, Any]]:
+    try:
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        # Also an id defined twice in one file, which TOML itself forbids.
+        raise KpiEntryInvalid(f"{path.name}: {error}") from error
+    for kpi_id, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise KpiEntryInvalid(f"{path.name}: {kpi_id} stands outside of any [entry]")
+    return entries
+
+
 @lru_cache(maxsize=4)
 def load_kpis(folder: Path = SQL_DIR / "kpis") -> Mapping[str, Kpi]:
     """All entries by id, in the order of the files. Raises KpiEntryInvalid."""
     kpis: dict[str, Kpi] = {}
     for path in sorted(folder.glob("*.toml")):
-        for kpi_id, entry in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        for kpi_id, entry in _entries(path).items():
             if kpi_id in kpis:
                 raise KpiEntryInvalid(f"{path.name} [{kpi_id}]: the id is defined twice")
             kpis[kpi_id] = _kpi(kpi_id, entry, f"{path.name} [{kpi_id}]")

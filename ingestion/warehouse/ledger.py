@@ -79,9 +79,7 @@ def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
 def insert(con: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
     """Insert one row, by column name, into a table of the ledger."""
     marks = ", ".join("?" for _ in values)
-    con.execute(
-        f"insert into warehouse.meta.{table} ({', '.join(values)}) values ({marks})", list(values.values())
-    )
+    con.execute(f"insert into warehouse.meta.{table} ({', '.join(values)}) values ({marks})", list(values.values()))
 
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str, binds: Sequence[object] = ()) -> list[dict[str, Any]]:
@@ -185,9 +183,7 @@ def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str) -> Load:
     Raises:
         NoSuchLoad: nothing loaded has that hash.
     """
-    found = fetch(
-        con, "select * from warehouse.meta.loads where sha256 = ? and state = 'loaded'", [sha256.lower()]
-    )
+    found = fetch(con, "select * from warehouse.meta.loads where sha256 = ? and state = 'loaded'", [sha256.lower()])
     if not found:
         raise NoSuchLoad(sha256=sha256)
     load = Load(**found[0])

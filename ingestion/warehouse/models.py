@@ -184,9 +184,7 @@ def build(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str],
 
 def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str, ...]) -> int:
     key = ", ".join(quoted(column) for column in grain)
-    found = con.execute(
-        f"select count(*) from (select 1 from {table} group by {key} having count(*) > 1)"
-    ).fetchone()
+    found = con.execute(f"select count(*) from (select 1 from {table} group by {key} having count(*) > 1)").fetchone()
     return int(found[0]) if found else 0
 
 

@@ -43,9 +43,7 @@ def raw_columns(dataset: Dataset) -> dict[str, str]:
     return {"load_seq": "BIGINT", **landed_columns(dataset)}
 
 
-def create_tables(
-    con: duckdb.DuckDBPyConnection, catalog: str, schemas: tuple[str, ...] = SCHEMAS
-) -> None:
+def create_tables(con: duckdb.DuckDBPyConnection, catalog: str, schemas: tuple[str, ...] = SCHEMAS) -> None:
     """Create what is missing: schemas, tables, and columns that the contract gained since."""
     for schema in schemas:
         con.execute(f"create schema if not exists {catalog}.{schema}")
@@ -65,9 +63,7 @@ def _present(con: duckdb.DuckDBPyConnection, catalog: str, schema: str) -> dict[
     return found
 
 
-def _create_table(
-    con: duckdb.DuckDBPyConnection, table: str, dataset: Dataset, present: dict[str, str]
-) -> None:
+def _create_table(con: duckdb.DuckDBPyConnection, table: str, dataset: Dataset, present: dict[str, str]) -> None:
     columns = raw_columns(dataset)
     if not present:
         listed = ", ".join(f"{quoted(column)} {data_type}" for column, data_type in columns.items())
@@ -82,9 +78,7 @@ def _create_table(
             con.execute(f"alter table {table} add column original.{quoted(text)} VARCHAR")
 
 
-def append(
-    con: duckdb.DuckDBPyConnection, schema: str, dataset: str, landed_table: str, load_seq: int
-) -> None:
+def append(con: duckdb.DuckDBPyConnection, schema: str, dataset: str, landed_table: str, load_seq: int) -> None:
     """Insert the rows of a landed table into warehouse.<schema>.<dataset>."""
     con.execute(
         f"insert into warehouse.{schema}.{quoted(dataset)} by name select ? as load_seq, * from {landed_table}",

@@ -23,10 +23,10 @@ def wilson(numerator: str, denominator: str) -> tuple[str, str]:
     centre = f"({p} + {Z95} * {Z95} / (2 * {n}))"
     half = f"({Z95} * sqrt({p} * (1 - {p}) / {n} + {Z95} * {Z95} / (4 * {n} * {n})))"
     scale = f"(1 + {Z95} * {Z95} / {n})"
-    # The ends are 0 and 1 exactly when nothing or everything counts; rounding must not step over them.
-    lower = f"case when {denominator} > 0 then greatest(0.0, ({centre} - {half}) / {scale}) end"
-    upper = f"case when {denominator} > 0 then least(1.0, ({centre} + {half}) / {scale}) end"
-    return lower, upper
+    # The ends are 0 and 1 exactly when nothing or everything counts; rounding must not stop short of them.
+    lower = f"case when {numerator} = 0 then 0.0 else greatest(0.0, ({centre} - {half}) / {scale}) end"
+    upper = f"case when {numerator} = {denominator} then 1.0 else least(1.0, ({centre} + {half}) / {scale}) end"
+    return f"case when {denominator} > 0 then {lower} end", f"case when {denominator} > 0 then {upper} end"
 
 
 def mean_interval(total: str, squares: str, count: str) -> tuple[str, str]:
@@ -105,11 +105,17 @@ km_curve as (
 )"""
 
 
+def _informative(column: str) -> str:
+    """Where the last one at risk had the event S is 0 without a variance: no upper limit can rest on that step."""
+    return "survival > 0" if column == "upper" else "true"
+
+
 def km_quantile(column: str, share_left: str) -> str:
     """First duration at which `column` (survival, lower or upper) has fallen to `share_left`; NULL: not reached."""
-    return f"min(duration) filter (where {column} <= {share_left} + {HALF_TOLERANCE})"
+    return f"min(duration) filter (where {column} <= {share_left} + {HALF_TOLERANCE} and {_informative(column)})"
 
 
-def km_at(column: str, horizon: str, before_first: str = "1.0") -> str:
-    """Value of `column` of the curve at `horizon`: that of the last step at or before it."""
-    return f"coalesce(arg_max({column}, duration) filter (where duration <= {horizon}), {before_first})"
+def km_at(column: str, horizon: str) -> str:
+    """Value of `column` of the curve at `horizon`: that of the last step at or before it, 1 before the first."""
+    seen = f"duration <= {horizon} and {_informative(column)}"
+    return f"coalesce(arg_max({column}, duration) filter (where {seen}), 1.0)"

@@ -1,11 +1,13 @@
 -- The stretches in which a customer is active, and when each ended with the customer's loss.
 -- grain: customer_key, active_from
--- Where the source declares losses: from sign-up (or first purchase) to churned_at. Elsewhere: from a purchase to the
--- day on which tau days without another one have passed. lost_at is NULL while that has not happened.
+-- Where the source declares losses: from sign-up (or first purchase) to churned_at. Elsewhere: from a purchase, or the
+-- ticket of someone who has bought, to the day on which tau days without another one have passed. lost_at is NULL while
+-- that has not happened.
 with
 customers as (select * from core.dim_customers),
 rules as (select * from core.dim_churn_rules),
 orders as (select * from core.fct_orders where is_purchase),
+tickets as (select * from core.fct_ticket_profiles where is_counted),
 run as (select * from raw.run),
 
 first_purchases as (
@@ -24,35 +26,46 @@ declared as (
     left join first_purchases on customers.customer_key = first_purchases.customer_key
 ),
 
-purchases as (
+-- Who asks for service is still a customer; a ticket alone makes nobody one.
+signs_of_life as (
+    select customer_key, ordered_at as seen_at from orders
+    union
+    select tickets.customer_key, tickets.created_at
+    from tickets
+    inner join first_purchases
+        on tickets.customer_key = first_purchases.customer_key
+        and tickets.created_at > first_purchases.first_purchased_at
+),
+
+neighbours as (
     select
-        orders.customer_key, orders.ordered_at, rules.tau_days,
-        lag(orders.ordered_at) over (partition by orders.customer_key order by orders.ordered_at, orders.order_key)
-            as ordered_before,
-        lead(orders.ordered_at) over (partition by orders.customer_key order by orders.ordered_at, orders.order_key)
-            as ordered_next
-    from orders
+        signs_of_life.customer_key, signs_of_life.seen_at, rules.tau_days,
+        lag(signs_of_life.seen_at) over (partition by signs_of_life.customer_key order by signs_of_life.seen_at)
+            as seen_before,
+        lead(signs_of_life.seen_at) over (partition by signs_of_life.customer_key order by signs_of_life.seen_at)
+            as seen_next
+    from signs_of_life
     inner join rules
-        on split_part(orders.customer_key, ':', 1) = rules.customer_namespace and not rules.is_churn_declared
+        on split_part(signs_of_life.customer_key, ':', 1) = rules.customer_namespace and not rules.is_churn_declared
 ),
 
 edges as (
     select
-        customer_key, ordered_at, tau_days,
-        case when ordered_before is null or date_diff('second', ordered_before, ordered_at) > tau_days * 86400
+        customer_key, seen_at,
+        case when seen_before is null or date_diff('second', seen_before, seen_at) > tau_days * 86400
             then 1 else 0 end as is_start,
-        case when ordered_next is null or date_diff('second', ordered_at, ordered_next) > tau_days * 86400
-            then ordered_at + interval '1 day' * tau_days end as fades_at
-    from purchases
+        case when seen_next is null or date_diff('second', seen_at, seen_next) > tau_days * 86400
+            then seen_at + interval '1 day' * tau_days end as fades_at
+    from neighbours
 ),
 
 numbered as (
-    select *, sum(is_start) over (partition by customer_key order by ordered_at rows unbounded preceding) as span_no
+    select *, sum(is_start) over (partition by customer_key order by seen_at rows unbounded preceding) as span_no
     from edges
 ),
 
 inactive as (
-    select customer_key, min(ordered_at) as active_from, max(fades_at) as fades_at
+    select customer_key, min(seen_at) as active_from, max(fades_at) as fades_at
     from numbered
     group by customer_key, span_no
 )

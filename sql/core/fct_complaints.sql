@@ -55,7 +55,7 @@ raised_again as (
     inner join counted as later
         on counted.person_key = later.person_key and counted.matter_key = later.matter_key
         and counted.complaint_key <> later.complaint_key
-        and later.is_counted
+        -- Said again within 24 h it is no new complaint, but after the solution it says that nothing was solved.
         and later.received_at > counted.resolved_at
     where date_diff('second', counted.resolved_at, later.received_at) <= 30 * 86400
 ),

@@ -14,11 +14,14 @@ days as (
     from orders
 ),
 
+-- The running day is left out: silence on it is not known yet, so a purchase on it must not be either.
 repeats as (
-    select customer_key, min(ordered_date) as repeat_date
+    select days.customer_key, min(days.ordered_date) as repeat_date
     from days
-    where ordered_date > first_date
-    group by customer_key
+    cross join run
+    where days.ordered_date > days.first_date
+        and days.ordered_date < cast(run.as_of at time zone 'UTC' at time zone run.business_timezone as date)
+    group by days.customer_key
 ),
 
 first_orders as (

@@ -1,6 +1,7 @@
 -- Tickets whose first field visit has a result: was the fault gone for good after it?
 -- grain: ticket_key
 -- Fixed at first means: result fixed, no second visit and no new repair ticket on the same device within 30 days.
+-- A second visit counts from its dispatch, which never moves: by its end it could leave the 30 days afterwards.
 -- Waiting for a part, no access and cancelled count as not fixed. A new ticket with another known fault is another
 -- matter; where either fault is unknown it counts against the first visit.
 with
@@ -21,16 +22,15 @@ returned as (
     inner join visits as later
         on first_visits.ticket_key = later.ticket_key
         and later.visit_no > 1
-        and later.ended_at >= first_visits.ended_at
-        and date_diff('second', first_visits.ended_at, later.ended_at) <= 30 * 86400
+    where date_diff('second', first_visits.ended_at, coalesce(later.dispatched_at, later.arrived_at, later.finished_at))
+        <= 30 * 86400
 ),
 
 new_repairs as (
-    select tickets.asset_key, tickets.ticket_key, tickets.created_at, max(visits.fault_code) as fault_code
+    select distinct tickets.asset_key, tickets.ticket_key, tickets.created_at, visits.fault_code
     from tickets
     left join visits on tickets.ticket_key = visits.ticket_key and visits.fault_code <> 'unknown'
     where tickets.kind = 'repair' and tickets.is_counted and tickets.asset_key is not null
-    group by tickets.asset_key, tickets.ticket_key, tickets.created_at
 ),
 
 repeated as (

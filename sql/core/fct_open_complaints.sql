@@ -2,19 +2,33 @@
 -- grain: complaint_key, date
 with
 complaints as (select * from core.fct_complaints where is_counted),
-days as (select distinct date from core.dim_clock),
-run as (select * from raw.run)
+run as (select * from raw.run),
+
+local_spans as (
+    select
+        complaints.complaint_key, complaints.received_date,
+        cast(coalesce(complaints.resolved_at, run.as_of) at time zone 'UTC' at time zone run.business_timezone as date)
+            as ended_date
+    from complaints
+    cross join run
+),
+
+open_days as (
+    select
+        complaint_key,
+        cast(unnest(generate_series(
+            cast(received_date as timestamp), cast(ended_date as timestamp) - interval '1 day', interval '1 day'
+        )) as date) as date
+    from local_spans
+    where ended_date > received_date
+)
 
 select
-    days.date,
+    open_days.date,
     complaints.source, complaints.complaint_key, complaints.complaint_id, complaints.received_at,
     complaints.received_date, complaints.due_at, complaints.grade, complaints.reason,
     complaints.region, complaints.area, complaints.tier, complaints.is_vip, complaints.channel,
     complaints.customer_type, complaints.product, complaints.product_group, complaints.category, complaints.priority,
     complaints.team
-from complaints
-cross join run
-inner join days
-    on days.date >= complaints.received_date
-    and days.date < cast(coalesce(complaints.resolved_at, run.as_of)
-        at time zone 'UTC' at time zone run.business_timezone as date)
+from open_days
+inner join complaints on open_days.complaint_key = complaints.complaint_key

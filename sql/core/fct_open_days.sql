@@ -4,7 +4,6 @@
 with
 open_spans as (select * from core.fct_open_spans),
 tickets as (select * from core.fct_tickets where is_counted),
-days as (select distinct date from core.dim_clock),
 run as (select * from raw.run),
 
 local_spans as (
@@ -16,13 +15,22 @@ local_spans as (
             as ended_date
     from open_spans
     cross join run
+),
+
+open_days as (
+    select distinct
+        ticket_key,
+        cast(unnest(generate_series(
+            cast(opened_date as timestamp), cast(ended_date as timestamp) - interval '1 day', interval '1 day'
+        )) as date) as date
+    from local_spans
+    where ended_date > opened_date
 )
 
-select distinct
-    days.date,
+select
+    open_days.date,
     tickets.source, tickets.ticket_key, tickets.ticket_id, tickets.created_at, tickets.created_date,
     tickets.region, tickets.area, tickets.tier, tickets.is_vip, tickets.channel, tickets.customer_type,
     tickets.product, tickets.product_group, tickets.category, tickets.priority, tickets.team
-from local_spans
-inner join tickets on local_spans.ticket_key = tickets.ticket_key
-inner join days on days.date >= local_spans.opened_date and days.date < local_spans.ended_date
+from open_days
+inner join tickets on open_days.ticket_key = tickets.ticket_key

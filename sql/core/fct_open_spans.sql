@@ -4,7 +4,10 @@
 -- is called solved without any time of it has a stretch of no length and is_end_known = false.
 with
 tickets as (select * from staging.stg_tickets),
-status_events as (select * from staging.stg_ticket_events where status is not null),
+-- A call or notice may carry a word in its status column too; only these two kinds of event move a ticket.
+status_events as (
+    select * from staging.stg_ticket_events where status is not null and event_type in ('created', 'status')
+),
 
 with_history as (select distinct ticket_key from status_events),
 

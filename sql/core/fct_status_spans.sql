@@ -3,7 +3,9 @@
 -- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Calendar seconds and open
 -- seconds of the office calendar; NULL where the export's order contradicts its times.
 with
-events as (select * from core.fct_ticket_events where status is not null),
+events as (
+    select * from core.fct_ticket_events where status is not null and event_type in ('created', 'status')
+),
 clock as (select * from core.dim_clock where calendar_id = 'office'),
 run as (select * from raw.run),
 

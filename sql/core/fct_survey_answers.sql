@@ -1,7 +1,8 @@
 -- Scores given, one row a survey and dimension asked about. No comments.
 -- grain: survey_key, dimension
 -- is_rating: the one overall score on the scale 1 to 5 that counts for its ticket or order: the last of those that
--- came within 7 days of being asked. Other scales are kept and never averaged in.
+-- came within 7 days of being asked. Other scales are kept and never averaged in. NPS is about the relationship: an
+-- answer on 0 to 10 given right after a ticket or an order asks something else and is not mixed in.
 with
 answers as (select * from staging.stg_survey_answers),
 scored_tickets as (select ticket_key, csat_score from staging.stg_tickets where csat_score is not null),
@@ -31,7 +32,9 @@ valid as (
     select
         *,
         kind = 'instant' and is_answered_in_time and scale_min = 1 and scale_max = 5
-            and score >= 1 and score <= 5 as is_valid_rating
+            and score >= 1 and score <= 5 as is_valid_rating,
+        dimension = 'nps' and scale_min = 0 and scale_max = 10 and responded_at is not null
+            and (kind <> 'instant' or (ticket_key is null and order_key is null)) as is_nps_answer
     from scaled
 ),
 
@@ -52,10 +55,10 @@ select
     is_valid_rating and newest_no = 1 as is_rated,
     dimension = 'overall' and is_valid_rating and newest_no = 1 as is_rating,
     dimension = 'overall' and is_valid_rating and newest_no = 1 and score >= 4 as is_satisfied,
-    dimension = 'nps' and scale_min = 0 and scale_max = 10 and responded_at is not null as is_nps_answer,
+    is_nps_answer,
     case
-        when dimension = 'nps' and scale_min = 0 and scale_max = 10 and score >= 9 then 1
-        when dimension = 'nps' and scale_min = 0 and scale_max = 10 and score <= 6 then -1
+        when is_nps_answer and score >= 9 then 1
+        when is_nps_answer and score <= 6 then -1
         else 0
     end as nps_points
 from ranked

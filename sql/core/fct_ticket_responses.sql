@@ -1,7 +1,7 @@
 -- When each ticket began to wait for a person, and when the first person answered in public.
 -- grain: ticket_key
 -- The customer's entry starts the wait, never an agent's accepting; bots, notes and the system never answer. A ticket
--- that an agent opened waits from the customer's first message. One that a bot solved waits only if it was reopened.
+-- that an agent or an alert opened waits from the customer's first message. One that a bot solved waits only if it was reopened.
 -- Where a source tells nothing about replies, is_response_expected is false: unknown is not unanswered.
 with
 tickets as (select * from staging.stg_tickets),
@@ -59,7 +59,7 @@ starts as (
         reply_sources.source is not null as has_replies,
         case
             when bot_only.ticket_key is not null then bot_only.reopened_at
-            when tickets.opened_by = 'agent' then customer_messages.first_message_at
+            when tickets.opened_by in ('agent', 'alert') then customer_messages.first_message_at
             else tickets.created_at
         end as response_start_at
     from tickets

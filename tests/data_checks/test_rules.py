@@ -99,6 +99,7 @@ def test_time_order_rules_name_the_later_instant_first() -> None:
         if rule.time_order:
             offender, before = rule.columns
             assert rule.fails_when == f"{offender} < {before}"
+            assert not datasets()[rule.dataset].column(offender).required, "it becomes NULL where a source says so"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,90 @@
+"""`aftercare check`: would tonight take in this file? Nothing is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dashboard.commands import shared
+from dashboard.commands.shared import LANG, Home, Lang, t
+
+if TYPE_CHECKING:
+    from ingestion.check import CheckResult
+
+REASON_COLUMNS = ("row", "key", "column", "code", "reason")
+REASONS_SHOWN = 50
+
+
+def check(
+    file: Annotated[Path, typer.Argument(help=t("cli.check.file"), show_default=False)],
+    source: Annotated[str, typer.Option(help=t("cli.check.source"), show_default=False)],
+    feed: Annotated[str, typer.Option(help=t("cli.check.feed"), show_default=False)],
+    options: Annotated[list[str] | None, typer.Option("--set", help=t("cli.check.set"), show_default=False)] = None,
+    context: Annotated[list[str] | None, typer.Option(help=t("cli.check.context"), show_default=False)] = None,
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help=t("cli.options.format"))] = "table",
+    home: Home = None,
+    lang: Lang = None,
+) -> None:
+    from ingestion.check import check_file
+
+    others = {name: _file(Path(path)) for name, path in shared.pairs(context, "DATASET=FILE")}
+    result = check_file(
+        _file(file),
+        source,
+        feed,
+        dict(shared.pairs(options, "OPTION=VALUE")),
+        others,
+        own_mappings=shared.settings(home).home / "mappings",
+    )
+    if form == "json":
+        shared.show_json(_told(result))
+    else:
+        _show(file.name, result)
+    raise typer.Exit(shared.STOPPED if result.verdict == "reject" else shared.PUBLISHED)
+
+
+def _file(path: Path) -> Path:
+    if not path.is_file():
+        shared.fail(t("cli.errors.not_a_file", path=path), shared.USAGE)
+    return path
+
+
+def _told(result: CheckResult) -> dict[str, Any]:
+    from dashboard.words import sentence
+
+    def findings(which: list[Any]) -> list[dict[str, Any]]:
+        return [{"code": one.code, **one.fields, "sentence": sentence(t, LANG, one)} for one in which]
+
+    return {
+        "verdict": result.verdict,
+        "rows_read": result.rows_read,
+        "rows_loaded": result.rows_loaded,
+        "rows_quarantined": result.rows_quarantined,
+        "rows_duplicate": result.rows_duplicate,
+        "reasons": [vars(reason) for reason in result.reasons],
+        "warnings": findings(result.warnings),
+        "faults": findings(result.faults),
+    }
+
+
+def _show(name: str, result: CheckResult) -> None:
+    from dashboard.words import sentence
+    from data_checks.rules import rules
+
+    counts = {key: value for key, value in vars(result).items() if key.startswith("rows_")}
+    typer.echo(t("cli.check.summary", file=name, verdict=t(f"cli.check.{result.verdict}"), **counts))
+    for severity, findings in (("stop", result.faults), ("warn", result.warnings)):
+        for finding in findings:
+            typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}")
+    # Row 0 stands for the file as a whole, which the findings above speak of.
+    rows = [
+        {**vars(reason), "reason": rules()[reason.code].label[LANG] if reason.code in rules() else ""}
+        for reason in result.reasons
+        if reason.row
+    ]
+    if rows:
+        shared.show_rows(rows[:REASONS_SHOWN], REASON_COLUMNS, "table")
+    if len(rows) > REASONS_SHOWN:
+        typer.echo(t("cli.check.more", count=len(rows) - REASONS_SHOWN))

@@ -1,0 +1,124 @@
+"""`aftercare status` and `aftercare quarantine`: what happened, and which rows were held back and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from dashboard.commands import shared
+from dashboard.commands.shared import LANG, Home, Lang, Output, t
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_COLUMNS = ("source", "feed", "file", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate", "state")
+RUN_COLUMNS = ("run_id", "started_at", "verdict", "as_of", "message_code")
+CHECK_COLUMNS = ("stage", "suite", "column_name", "severity", "unexpected_count", "reason")
+QUARANTINE_COLUMNS = ("source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original")
+
+
+def status(
+    form: Annotated[Literal["table", "json"], typer.Option("--format", help=t("cli.options.format"))] = "table",
+    home: Home = None,
+    lang: Lang = None,
+) -> None:
+    settings = shared.settings(home)
+    told = describe(settings.home)
+    if form == "json":
+        shared.show_json(told)
+    else:
+        _show(told, settings.business_timezone)
+
+
+def describe(home: Path) -> dict[str, Any]:
+    """Everything status tells, as JSON shows it."""
+    from ingestion.warehouse import records, snapshots
+    from ingestion.warehouse.places import Places
+
+    found = records.read(home)
+    published = snapshots.published(home)
+    kept = [snapshots.snapshot(home, run_id) for run_id in snapshots.kept(home)]
+    logs = sorted(Places(home).logs.glob("*.log"))
+    return {
+        "home": str(home),
+        "is_running": found.is_running,
+        "published": _snapshot(published) if published else None,
+        "held": bool(published and published.held),
+        "waiting": _snapshot(published.waiting) if published and published.waiting else None,
+        "runs": found.runs,
+        "files": found.files,
+        "checks": found.checks,
+        "snapshots": [{**_snapshot(one), "bytes": _size(one.file) + _size(one.people_file)} for one in kept],
+        "disk_bytes": sum(_size(file) for file in home.rglob("*") if file.is_file()),
+        "log": str(logs[-1]) if logs else None,
+    }
+
+
+def _snapshot(one: Any) -> dict[str, Any]:
+    return {
+        "run_id": one.run_id,
+        "file": str(one.file),
+        "sha256": one.sha256,
+        "as_of": one.as_of,
+        "published_at": one.published_at,
+        "schema_version": one.schema_version,
+    }
+
+
+def _size(file: Path) -> int:
+    """0 where the file went away meanwhile: a run may be cleaning up."""
+    return file.stat().st_size if file.exists() else 0
+
+
+def _show(told: dict[str, Any], zone: str) -> None:
+    from dashboard.words import local
+
+    published = told["published"]
+    if told["is_running"]:
+        typer.echo(t("cli.status.running"))
+    if published is None:
+        typer.echo(t("cli.status.empty"))
+    else:
+        typer.echo(
+            t(
+                "cli.status.published",
+                run_id=published["run_id"],
+                as_of=local(published["as_of"], zone),
+                published_at=local(published["published_at"], zone),
+                held=t("cli.status.held") if told["held"] else "",
+            )
+        )
+    failed = [{**check, "reason": check[f"reason_{LANG}"]} for check in told["checks"] if not check["success"]]
+    for title, rows, columns in (
+        ("runs", told["runs"], RUN_COLUMNS),
+        ("files", told["files"], FILE_COLUMNS),
+        ("checks", failed, CHECK_COLUMNS),
+    ):
+        if rows:
+            typer.echo(f"\n{t(f'cli.status.{title}')}")
+            shared.show_rows(rows, columns, "table")
+    size = f"{told['disk_bytes'] / 1e6:.1f} MB"
+    typer.echo(t("cli.status.disk", size=size, count=len(told["snapshots"])))
+    if told["log"]:
+        typer.echo(t("cli.status.log", log=told["log"]))
+
+
+def quarantine(form: Output = "table", home: Home = None, lang: Lang = None) -> None:
+    from data_checks.rules import rules
+    from ingestion.warehouse import records
+
+    rows = [
+        {
+            **row,
+            "row": row["source_row"],
+            "column": row["column_name"],
+            "reason": rules()[row["code"]].label[LANG] if row["code"] in rules() else row["code"],
+        }
+        for row in records.quarantine(shared.settings(home).home)
+    ]
+    if not rows and form == "table":
+        typer.echo(t("cli.quarantine.empty"))
+        return
+    told = [{column: row[column] for column in QUARANTINE_COLUMNS} for row in rows]
+    shared.show_rows(told, QUARANTINE_COLUMNS, form)

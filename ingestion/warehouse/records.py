@@ -1,0 +1,102 @@
+"""What the ledger says, for people: last runs, files, checks, rows held back. Reading only.
+
+While a run is going on the warehouse file is its alone; then the published snapshot, which carries the same
+tables, answers as of its own night.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from ingestion.warehouse import engines, snapshots
+from ingestion.warehouse.ledger import fetch
+from ingestion.warehouse.places import Places
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RUNS_SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Records:
+    """Rows as dictionaries, newest runs first; `is_running` says that they come from the snapshot."""
+
+    is_running: bool
+    runs: list[dict[str, Any]]
+    files: list[dict[str, Any]]
+    checks: list[dict[str, Any]]
+
+
+def read(home: Path) -> Records:
+    """Everything `aftercare status` tells about runs."""
+    with _ledger(home) as (con, is_running):
+        if con is None:
+            return Records(is_running, [], [], [])
+        return Records(
+            is_running,
+            runs=fetch(
+                con,
+                "select run_id, started_at, ended_at, verdict, as_of, message_code "
+                f"from meta.runs order by run_id desc limit {RUNS_SHOWN}",
+            ),
+            files=fetch(
+                con,
+                "select source, feed, file, sha256, bytes, rows_read, rows_loaded, rows_quarantined, "
+                "rows_duplicate, data_through, loaded_at, run_id, state, because from meta.loads order by load_seq",
+            ),
+            checks=fetch(
+                con,
+                "select run_id, stage, suite, expectation, column_name, code, severity, success, unexpected_count, "
+                "element_count, reason_zh, reason_en from meta.checks "
+                "where run_id = (select max(run_id) from meta.checks)",
+            ),
+        )
+
+
+def quarantine(home: Path) -> list[dict[str, Any]]:
+    """Every row held back, with the record as it was found."""
+    columns = "source, feed, file, dataset, source_row, key, column_name, code, original"
+    order = "order by load_id, source_row, dataset, column_name"
+    with _ledger(home) as (con, is_running):
+        if con is not None and not is_running:
+            return fetch(con, f"select {columns} from meta.quarantine where released_by is null {order}")
+    published = snapshots.published(home)
+    if published is None:
+        return []
+    # Keys and texts are personal, so of a snapshot's files only this one has them.
+    with engines.open_reader(published.people_file) as people:
+        return fetch(people, f"select {columns} from people.quarantine {order}")
+
+
+def sources(home: Path) -> set[str]:
+    """Every source that was ever loaded."""
+    with _ledger(home) as (con, _):
+        return {row["source"] for row in fetch(con, "select distinct source from meta.loads")} if con else set()
+
+
+@contextmanager
+def _ledger(home: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool]]:
+    """A reading connection to the ledger, or to the snapshot while a run holds it; None where there is neither."""
+    con, is_running = _open(home)
+    try:
+        yield con, is_running
+    finally:
+        if con is not None:
+            con.close()
+
+
+def _open(home: Path) -> tuple[duckdb.DuckDBPyConnection | None, bool]:
+    warehouse = Places(home).warehouse
+    if not warehouse.exists():
+        return None, False
+    try:
+        return engines.open_reader(warehouse), False
+    except duckdb.IOException:
+        published = snapshots.published(home)
+        return (engines.open_reader(published.file) if published else None), True

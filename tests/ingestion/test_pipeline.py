@@ -1,0 +1,319 @@
+"""Whole nights: what is published, what is not, and that nothing is half done."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from filelock import FileLock
+
+from data_checks import gate
+from ingestion import inbox, pipeline
+from ingestion.mapping import load_sources
+from ingestion.night import ledger_open, lock
+from ingestion.warehouse import ledger, snapshots
+from ingestion.warehouse.errors import AnotherRun, ModelFailed, NoSuchLoad
+
+if TYPE_CHECKING:
+    from tests.ingestion.conftest import Shop
+
+TICKETS = "select ticket_key from core.fct_tickets order by 1"
+
+
+def codes(outcome: pipeline.Outcome) -> list[str]:
+    return [finding.code for _, finding in outcome.findings]
+
+
+def test_a_night_publishes_what_came(shop: Shop) -> None:
+    outcome = shop.night()
+    assert outcome.verdict == "published"
+    assert shop.asked(TICKETS) == [("shop:T001",), ("shop:T002",)]
+    assert [(load.feed, load.rows_read, load.rows_loaded) for load in outcome.loads] == [
+        ("customers", 2, 2),
+        ("tickets", 2, 2),
+    ]
+    assert outcome.log.read_text(encoding="utf-8")
+    assert shop.leftovers() == []
+
+
+def test_a_snapshot_says_what_it_is(shop: Shop) -> None:
+    outcome = shop.night()
+    assert shop.asked("select run_id, as_of, business_timezone from meta.run") == [
+        (outcome.run_id, datetime(2025, 6, 1, 15, 30), "Asia/Shanghai")
+    ]
+    assert shop.asked("from meta.datasets order by dataset") == [("customers", "shop", 2), ("tickets", "shop", 2)]
+    assert shop.asked("select file, rows_read from meta.loads order by load_seq") == [
+        ("customers-0601.csv", 2),
+        ("tickets-0601.csv", 2),
+    ]
+
+
+def test_a_second_night_without_anything_new_publishes_nothing(shop: Shop) -> None:
+    first = shop.night()
+    second = shop.night()
+    assert second.verdict == "nothing_new"
+    assert second.published == first.published
+
+
+def test_the_same_content_under_another_name_is_nothing_new(shop: Shop) -> None:
+    shop.night()
+    shop.tickets("copy", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
+    assert shop.night().verdict == "nothing_new"
+
+
+def test_the_same_content_twice_in_one_night_is_taken_in_once(shop: Shop) -> None:
+    shop.customers("again", "C001", "C002")
+    outcome = shop.night()
+    assert "same_content" in codes(outcome)
+    assert len(outcome.loads) == 2
+
+
+def test_the_next_night_adds_to_the_last(shop: Shop) -> None:
+    shop.night()
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    outcome = shop.night()
+    assert [load.load_seq for load in outcome.loads] == [3]
+    assert len(shop.asked(TICKETS)) == 3
+    assert snapshots.kept(shop.home)[-1] == outcome.run_id
+
+
+def test_changed_definitions_are_published_without_new_files(shop: Shop) -> None:
+    shop.night()
+    model = shop.sql / "core" / "fct_tickets.sql"
+    model.write_text(model.read_text(encoding="utf-8") + "where ticket_key <> 'shop:T001'\n", encoding="utf-8")
+    from ingestion.warehouse import models
+
+    models._load_models.cache_clear()
+    outcome = shop.night()
+    assert outcome.verdict == "published"
+    assert shop.asked(TICKETS) == [("shop:T002",)]
+
+
+def test_another_as_of_is_published_without_new_files_and_kept(shop: Shop) -> None:
+    shop.night()
+    at = datetime(2025, 6, 5)
+    assert shop.night(as_of=at).verdict == "published"
+    assert shop.asked("select distinct as_of from core.fct_tickets") == [(at,)]
+    assert shop.night().verdict == "nothing_new"
+
+
+def test_nothing_at_all_is_said_and_nothing_published(shop: Shop) -> None:
+    for file in (shop.exports / "shop").iterdir():
+        file.unlink()
+    outcome = shop.night()
+    assert (outcome.verdict, outcome.published) == ("nothing_new", None)
+    assert codes(outcome) == ["nothing_loaded"]
+
+
+def test_a_file_of_no_feed_is_told(shop: Shop) -> None:
+    (shop.exports / "shop" / "invoices.csv").write_text("a\n1\n", encoding="utf-8")
+    outcome = shop.night()
+    assert outcome.verdict == "published"
+    assert codes(outcome) == ["unmatched_file"]
+
+
+def test_a_file_that_cannot_be_read_stops_the_night_and_changes_nothing(shop: Shop) -> None:
+    shop.night()
+    before = shop.content()
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    (shop.exports / "shop" / "customers-0602.csv").write_text("name\nwho\n", encoding="utf-8")
+    outcome = shop.night()
+    assert (outcome.verdict, outcome.loads) == ("stopped", ())
+    assert "missing_column" in codes(outcome)
+    assert shop.content() == before
+    assert shop.ledger("select count(*) from raw.tickets") == [(2,)]
+    assert shop.leftovers() == []
+
+
+@pytest.mark.parametrize("stage", ["run_export_checks", "run_mart_checks"])
+def test_a_failed_check_stops_the_night_and_changes_nothing(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    shop.night()
+    before = shop.content()
+    failed = gate.CheckResult("exports", "s", "e", "c", "stop", False, 3, 9, "no_rows", "不好", "bad")
+    monkeypatch.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (failed,)))
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    outcome = shop.night()
+    assert outcome.verdict == "stopped"
+    assert codes(outcome)[-1] == "check_failed"
+    assert shop.content() == before
+    assert shop.ledger("select count(*) from raw.tickets") == [(2,)]
+    assert shop.ledger("select verdict, message_code from meta.runs order by run_id desc limit 1") == [
+        ("stopped", "check_failed")
+    ]
+
+
+def test_a_failed_check_that_only_warns_lets_the_night_pass(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = gate.CheckResult("marts", "s", "e", "c", "warn", False, 3, 9, "volume_unusual", "多", "many")
+    monkeypatch.setattr(gate, "run_mart_checks", lambda *_, **__: gate.GateResult("marts", (failed,)))
+    outcome = shop.night()
+    assert (outcome.verdict, outcome.checks.warned) == ("published", 1)
+
+
+def test_a_broken_grain_stops_the_night(shop: Shop) -> None:
+    model = shop.sql / "core" / "fct_tickets.sql"
+    model.write_text(model.read_text(encoding="utf-8") + "union all from core_again\n", encoding="utf-8")
+    broken = model.read_text(encoding="utf-8").replace("union all from core_again", "cross join range(2)")
+    model.write_text(broken, encoding="utf-8")
+    outcome = shop.night()
+    assert (outcome.verdict, codes(outcome)) == ("stopped", ["grain_broken"])
+    assert outcome.published is None
+
+
+def test_a_personal_column_stops_the_night(shop: Shop) -> None:
+    model = shop.sql / "core" / "fct_tickets.sql"
+    model.write_text(model.read_text(encoding="utf-8").replace("customer_id,", "subject,"), encoding="utf-8")
+    assert codes(shop.night()) == ["personal_column"]
+
+
+def test_a_model_that_fails_fails_the_run_and_puts_everything_back(shop: Shop) -> None:
+    model = shop.sql / "core" / "fct_tickets.sql"
+    model.write_text(model.read_text(encoding="utf-8").replace("customer_id", "no_such_column"), encoding="utf-8")
+    with pytest.raises(ModelFailed):
+        shop.night()
+    assert shop.ledger("select count(*) from raw.tickets") == [(0,)]
+    assert shop.ledger("select verdict, message_code from meta.runs") == [("failed", "model_failed")]
+
+
+def test_personal_columns_are_in_the_people_file_only(shop: Shop) -> None:
+    shop.night()
+    published = snapshots.published(shop.home)
+    assert published is not None
+    assert b"broken" not in published.file.read_bytes()
+    assert b"broken" in published.people_file.read_bytes()
+
+
+def test_two_runs_at_once_are_refused(shop: Shop) -> None:
+    shop.home.mkdir(exist_ok=True)
+    with FileLock(shop.home / "run.lock"), pytest.raises(AnotherRun):
+        shop.night()
+
+
+def test_run_ids_stay_in_order_if_the_clock_is_set_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = shop.night()
+    monkeypatch.setattr(snapshots, "now", lambda: datetime(2020, 1, 1))
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    second = shop.night()
+    assert second.verdict == "published"
+    assert second.run_id > first.run_id
+
+
+def test_a_retracted_file_is_as_if_it_had_never_come(shop: Shop) -> None:
+    shop.night()
+    before = shop.content()
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    bad = shop.night().loads[0]
+    assert shop.content() != before
+    with lock(shop.home) as places, ledger_open(places) as con:
+        ledger.retract(con, bad.sha256, "exported by mistake")
+    outcome = shop.night()
+    assert (outcome.verdict, codes(outcome)) == ("published", ["retracted_file"])
+    assert shop.content() == before
+    with lock(shop.home) as places, ledger_open(places) as con, pytest.raises(NoSuchLoad):
+        ledger.retract(con, bad.sha256, "again")
+
+
+def test_while_held_a_night_builds_but_readers_keep_what_they_have(shop: Shop) -> None:
+    first = shop.night()
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    shop.night()
+    snapshots.rollback(shop.home, first.run_id)
+    shop.tickets("0603", ("T004", "C001", "2025-06-03 10:00:00"))
+    third = shop.night()
+    assert third.verdict == "held"
+    assert len(shop.asked(TICKETS)) == 2
+    assert shop.night().verdict == "nothing_new"
+    snapshots.release(shop.home)
+    assert len(shop.asked(TICKETS)) == 4
+
+
+def test_a_release_without_a_newer_build_is_caught_up_by_the_next_night(shop: Shop) -> None:
+    first = shop.night()
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    shop.night()
+    snapshots.rollback(shop.home, first.run_id)
+    snapshots.release(shop.home)
+    assert shop.night().verdict == "published"
+    assert len(shop.asked(TICKETS)) == 3
+
+
+def test_an_orphan_waits_and_is_counted_once_its_customer_comes(shop: Shop) -> None:
+    shop.tickets("0602", ("T003", "C003", "2025-06-02 10:00:00"), ("T004", "C001", "2025-06-02 11:00:00"))
+    first = shop.night()
+    counts = "select rows_read, rows_loaded, rows_quarantined from meta.loads where file = 'tickets-0602.csv'"
+    assert (first.verdict, shop.ledger(counts)) == ("published", [(2, 1, 1)])
+    assert shop.asked("select dataset, source_row, code from meta.quarantine") == [("tickets", 1, "orphan_customer")]
+    shop.customers("0603", "C003")
+    assert shop.night().verdict == "published"
+    assert shop.ledger(counts) == [(2, 2, 0)]
+    assert ("shop:T003",) in shop.asked(TICKETS)
+    assert shop.asked("select count(*) from meta.quarantine") == [(0,)]
+
+
+def test_what_a_stopped_night_released_waits_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.tickets("0602", ("T003", "C003", "2025-06-02 10:00:00"))
+    shop.night()
+    failed = gate.CheckResult("marts", "s", "e", "c", "stop", False, 3, 9, "no_rows", "不好", "bad")
+    with monkeypatch.context() as patched:
+        patched.setattr(gate, "run_mart_checks", lambda *_, **__: gate.GateResult("marts", (failed,)))
+        shop.customers("0603", "C003")
+        assert shop.night().verdict == "stopped"
+    counts = "select rows_loaded, rows_quarantined from meta.loads where file = 'tickets-0602.csv'"
+    assert shop.ledger(counts) == [(0, 1)]
+    assert shop.ledger("select count(*) from waiting.tickets") == [(1,)]
+    assert shop.night().verdict == "published"
+    assert shop.ledger(counts) == [(1, 0)]
+
+
+def test_a_file_changed_just_now_is_waited_for(shop: Shop) -> None:
+    slept: list[float] = []
+    sources = load_sources(shop.home / "mappings")
+    found = inbox.look(shop.exports, sources, {}, 60, slept.append)
+    assert 50 < slept[0] <= 60
+    assert len(found.arrivals) == 2
+
+
+def test_a_file_that_goes_on_changing_is_left_for_the_next_night(shop: Shop) -> None:
+    def somebody_writes(_: float) -> None:
+        shop.tickets("0601", ("T001", "C001", "2025-06-01 09:00:00"))
+
+    found = inbox.look(shop.exports, load_sources(shop.home / "mappings"), {}, 60, somebody_writes)
+    assert [arrival.feed.name for arrival in found.arrivals] == ["customers"]
+    assert [finding.code for finding in found.findings] == ["file_still_changing"]
+
+
+def test_settled_files_are_not_waited_for(shop: Shop) -> None:
+    slept: list[float] = []
+    for file in (shop.exports / "shop").iterdir():
+        os.utime(file, (time.time() - 61, time.time() - 61))
+    inbox.look(shop.exports, load_sources(shop.home / "mappings"), {}, 60, slept.append)
+    assert slept == []
+
+
+def test_a_full_disk_fails_the_run_and_readers_keep_what_they_have(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.night()
+    before = shop.content()
+
+    def full(*_: object, **__: object) -> Path:
+        raise OSError(28, "No space left on device")
+
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            shop.night()
+    assert shop.content() == before
+    assert shop.leftovers() == []
+    assert shop.night().verdict == "published"
+    assert len(shop.asked(TICKETS)) == 3
