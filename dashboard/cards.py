@@ -53,10 +53,10 @@ def read(view: View, kpi: Kpi) -> Card:
 def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
     """Cards side by side, as many as the screen holds. Returns them for further judgement."""
     cards = [read(view, kpi) for kpi in view.kpis(*kpi_ids)]
-    with st.grid(min_column_width=_CARD_WIDTH, gap="small") as grid:
+    # A card is a direct child of the grid: a cell between them would not stretch it to its row's height.
+    with st.grid(min_column_width=_CARD_WIDTH, gap="small"):
         for card in cards:
-            with grid.cell():
-                draw(view, card)
+            draw(view, card)
     return cards
 
 

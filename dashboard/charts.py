@@ -25,7 +25,7 @@ HEIGHT: Final = 300
 _ROW_HEIGHT: Final = 30
 # A chart's height includes its axis and legend.
 AXIS_HEIGHT: Final = 56
-LEGEND_HEIGHT: Final = 44
+LEGEND_HEIGHT: Final = 56
 _DURATION_STEPS: Final = ((172_800.0 * 2, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (120.0, 60.0, "minutes"))
 _NARROW: Final = 0.06
 _PHONE_WIDTH: Final = 330
@@ -56,11 +56,11 @@ def axis(unit: str, largest: float | None, t: Translate, lang: str, smallest: fl
     if unit == "seconds":
         for limit, divisor, name in _DURATION_STEPS:
             if (largest or 0.0) >= limit:
-                return Axis(divisor, t(f"units.{name}"), "~g")
-        return Axis(1.0, t("units.seconds"), "~g")
+                return Axis(divisor, t(f"units.{name}"), ",~f")
+        return Axis(1.0, t("units.seconds"), ",~f")
     if unit == "count":
         return Axis(1.0, t("units.count"), "~s", _wan_expression() if lang == "zh" else None)
-    return Axis(1.0, t(f"units.{unit}"), "~g")
+    return Axis(1.0, t(f"units.{unit}"), ",~f")
 
 
 def kpi_trend(
@@ -82,7 +82,7 @@ def kpi_trend(
     base = alt.Chart(frame, height=HEIGHT)
     x = _time_axis()
     y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
-    colour: Any = _series_colour(curves, series)
+    colour: Any = _series_colour(points, series)
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
         alt.Tooltip("period:T", title=t("chart.period"), format="%Y-%m-%d"),
@@ -114,7 +114,7 @@ def by_group(
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130))
     colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
-    x = alt.X("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit in ("count", "seconds")))
+    x = alt.X("value:Q", title=scale.title, axis=scale.alt(tickCount=6), scale=alt.Scale(zero=unit in ("count", "seconds")))
     tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), *_value_tips(t)]
     if unit == "count":
         bars = base.mark_bar(height={"band": 0.65}).encode(x=x, y=y, color=colour, tooltip=tips)
@@ -187,13 +187,14 @@ def survival(
     x_title: str,
     y_title: str,
     series: str | None = None,
-    limit: float | None = None,
+    order: list[str] | None = None,
     falls: bool = True,
 ) -> Drawing:
     """Kaplan–Meier curves as steps with their 95 % bands.
 
     curves: seconds, survival, lower, upper, at_risk, and the `series` column where there is one.
-    falls=False draws 1 − S: the share that has happened by then.
+    falls=False draws 1 − S: the share that has happened by then. `order` names the series in the order in
+    which the legend lists them.
     """
     scale = axis("seconds", _number(curves["seconds"].max()), t, lang)
     frame = curves.with_columns(
@@ -206,8 +207,8 @@ def survival(
         _texts(curves["at_risk"], "count", lang).alias("waiting"),
     )
     base = alt.Chart(frame, height=HEIGHT)
-    colour: Any = _series_colour(curves, series)
-    x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format="~g"), scale=alt.Scale(nice=False))
+    colour: Any = _series_colour(curves, series, order)
+    x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format=",~f"), scale=alt.Scale(nice=False))
     y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"))
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
@@ -220,8 +221,7 @@ def survival(
     )
     line = base.mark_line(interpolate="step-after", strokeWidth=2).encode(x=x, y=y, color=colour)
     hover = base.mark_point(opacity=0, size=160).encode(x=x, y=y, color=colour, tooltip=tips)
-    rule = [] if limit is None else [_rule(limit / scale.divisor, "x", theme.ORANGE)]
-    return alt.layer(band, line, hover, *rule)
+    return alt.layer(band, line, hover)
 
 
 def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> Drawing:
@@ -348,11 +348,13 @@ def _time_axis() -> alt.X:
     return alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
 
 
-def _series_colour(frame: pl.DataFrame, series: str | None) -> Any:
+def _series_colour(frame: pl.DataFrame, series: str | None, order: list[str] | None = None) -> Any:
     if series is None:
         return alt.value(theme.BLUE)
-    scale = alt.Scale(range=list(theme.CATEGORIES))
-    return alt.Color(f"{series}:N", title=None, sort=None, scale=scale, legend=_legend(frame[series].unique()))
+    present = frame[series].unique(maintain_order=True).to_list()
+    names = [name for name in order or present if name in present]
+    scale = alt.Scale(domain=names, range=list(theme.CATEGORIES))
+    return alt.Color(f"{series}:N", title=None, scale=scale, legend=_legend(names))
 
 
 def _legend(labels: Iterable[str]) -> alt.Legend:

@@ -34,7 +34,7 @@ def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: 
         .mark_rect(stroke="#8A8F98", strokeWidth=0.2)
         .encode(
             x=alt.X("hour:O", title=t("chart.hour"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("day:N", sort=days, title=None),
+            y=alt.Y("day:N", sort=days, title=None, axis=alt.Axis(labelOverlap=False)),
             color=_colour("value", unit, title),
             tooltip=[
                 alt.Tooltip("day:N", title=t("chart.weekday")),
@@ -63,7 +63,7 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     rows = frame["cohort_text"].n_unique()
     base = alt.Chart(frame, height=22 * rows + AXIS_HEIGHT + LEGEND_HEIGHT)
     x = alt.X("months_since:O", title=t("cohort.months_since"), axis=alt.Axis(labelAngle=0, labelOverlap=True))
-    y = alt.Y("cohort_text:N", title=t("cohort.cohort"), sort="ascending")
+    y = alt.Y("cohort_text:N", title=t("cohort.cohort"), sort="ascending", axis=alt.Axis(labelOverlap=False))
     tips = [
         alt.Tooltip("cohort_text:N", title=t("cohort.cohort")),
         alt.Tooltip("months_since:O", title=t("cohort.months_since")),

@@ -119,6 +119,7 @@ def ledger_open(places: Places) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     con = _open_ledger(places)
     try:
+        ledger.create(con, "warehouse")
         recover(con, places)
         yield con
     finally:
@@ -181,7 +182,6 @@ def _attach_warehouse(con: duckdb.DuckDBPyConnection, places: Places) -> None:
             # We hold the run lock, so this is a foreign reader: a DuckDB shell, a backup.
             raise WarehouseBusy(file=places.warehouse.name) from error
         raise
-    ledger.create(con, "warehouse")
 
 
 def recover(con: duckdb.DuckDBPyConnection, places: Places) -> None:

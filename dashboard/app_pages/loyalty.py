@@ -22,7 +22,7 @@ if parts.needs(view, "orders"):
         view,
         shapes.thinned(view.curve(view.kpi("repurchase_365d"), "tier"), by=("tier",), last=shapes.YEAR),
         lambda curves: charts.survival(
-            curves, view.lang, view.t, series="tier", falls=False,
+            curves, view.lang, view.t, series="tier", order=view.labels.tiers(), falls=False,
             x_title=view.t("chart.since_order"), y_title=view.t("chart.repurchased"),
         ),
     )  # fmt: skip
@@ -37,7 +37,7 @@ if parts.needs(view, "orders"):
             view,
             shapes.thinned(view.curve(view.kpi("churn_365d"), "tier"), by=("tier",), last=shapes.YEAR),
             lambda curves: charts.survival(
-                curves, view.lang, view.t, series="tier",
+                curves, view.lang, view.t, series="tier", order=view.labels.tiers(),
                 x_title=view.t("chart.since_start"), y_title=view.t("chart.still_active"),
             ),
         )  # fmt: skip

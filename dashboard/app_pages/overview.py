@@ -16,6 +16,7 @@ TREE = {
         "dispatch_within_1h",
         "reopen_rate",
         "backlog",
+        "ticket_volume",
     ),
     "satisfaction": (
         "csat",
@@ -25,7 +26,7 @@ TREE = {
         "complaint_within_24h",
         "complaint_volume",
     ),
-    "business": ("repurchase_90d", "repurchase_365d", "churn_365d", "order_volume", "ticket_volume"),
+    "business": ("repurchase_90d", "repurchase_365d", "churn_365d", "order_volume"),
 }
 
 view = current()

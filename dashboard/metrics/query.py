@@ -20,12 +20,12 @@ import polars as pl
 from dashboard.metrics.access import Scope
 from ingestion.warehouse import engines, kpi_sql, snapshots
 from ingestion.warehouse.kpis import (
+    PERIODS,
     Filter,
     Kpi,
     KpiQuestionInvalid,
     Query,
     default_dates,
-    period_start,
     periods_between,
 )
 
@@ -58,7 +58,8 @@ class Snapshot:
         """Run one query and return all its rows."""
         cursor = _connection(self.file).cursor()
         try:
-            return cursor.sql(query.sql, params=list(query.binds)).pl()
+            found: pl.DataFrame = cursor.sql(query.sql, params=list(query.binds)).pl()
+            return found
         finally:
             cursor.close()
 
@@ -153,7 +154,10 @@ def values(
     if missing:
         filled = filled.with_columns(
             pl.lit("not_connected").alias("state"),
-            *(pl.lit(None, dtype=filled.schema[name]).alias(name) for name in ("value", "numerator", "lower", "upper")),
+            *(
+                pl.lit(None, dtype=filled.schema[name]).alias(name)
+                for name in ("value", "numerator", "lower", "upper")
+            ),
         )
     return filled.select(
         pl.lit(kpi.id).alias("kpi"),
@@ -203,33 +207,31 @@ def curve(snapshot: Snapshot, scope: Scope, kpi: Kpi, wanted: Filter, by: Sequen
     return snapshot.run(kpi_sql.curve_query(kpi, _question(snapshot, scope, wanted, by, "total")))
 
 
-def table(
+def sums(
     snapshot: Snapshot,
     scope: Scope,
-    name: str,
+    mart: str,
     wanted: Filter,
-    time: str = "date",
-    limit: int = ROW_LIMIT,
+    by: Sequence[str] = (),
+    period: str = "total",
 ) -> pl.DataFrame:
-    """A mart or fact by name, under the filter. `time` is its business-date column."""
-    columns = snapshot.columns.get(name)
-    if columns is None or not name.startswith(("marts.", "core.")):
-        raise KpiQuestionInvalid("unknown_table", table=name)
-    if time not in columns:
-        raise KpiQuestionInvalid("unknown_column", table=name, column=time)
+    """The counts of a mart under the filter, added up by the columns in `by` and by period.
+
+    Columns: period (Date; only where period is not total), those of `by`, then every `..._count` of the
+    mart. Without `by` and period there is exactly one row. A filter on a slice that the mart does not have
+    is an error, never ignored. Raises KpiQuestionInvalid.
+    """
+    columns = snapshot.columns.get(mart, ())
+    if not columns or not mart.startswith("marts."):
+        raise KpiQuestionInvalid("unknown_table", table=mart)
     complete = complete_filter(snapshot, wanted)
-    conditions, binds = [f"{time} between ? and ?"], [complete.date_from, complete.date_to]
-    values_by_column: dict[str, tuple[str, ...]] = dict(complete.where)
-    if scope.regions is not None:
-        conditions.append("list_contains(?::varchar[], region)")
-        binds.append(list(scope.regions))  # type: ignore[arg-type]
-    for dimension, allowed in values_by_column.items():
-        if dimension not in columns:
-            continue  # the table has no such slice: it shows all of it, as the page says
-        conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
-        binds.append(list(allowed))  # type: ignore[arg-type]
-    sql = f"select * from {name} where {' and '.join(conditions)} order by {time} limit ?"
-    return snapshot.run(Query(sql, (*binds, limit)))
+    for column in (*by, *complete.where):
+        if column not in columns:
+            raise KpiQuestionInvalid("unknown_column", table=mart, column=column)
+    if period not in PERIODS:
+        raise KpiQuestionInvalid("unknown_period", period=period, known=", ".join(PERIODS))
+    query = kpi_sql.sums_query(mart, columns, complete, tuple(by), period, scope.regions)
+    return snapshot.run(query)
 
 
 def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
@@ -241,34 +243,8 @@ def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
 
 
 def dimension_values(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:
-    """The values a dimension takes among tickets, customers and orders, most frequent first."""
-    if dimension not in snapshot.columns.get("marts.mart_dimensions", ()) and dimension not in (
-        "region",
-        "area",
-        "tier",
-        "channel",
-        "customer_type",
-        "product",
-        "product_group",
-        "source",
-    ):
-        raise KpiQuestionInvalid("unknown_dimension", kpi="", dimension=dimension, known="")
-    condition = "" if scope.regions is None else "and (dimension <> 'region' or list_contains(?::varchar[], value))"
+    """The values a dimension takes among tickets, orders and customers, most frequent first."""
+    allowed = "" if scope.regions is None else " and (dimension <> 'region' or list_contains(?::varchar[], value))"
     binds: tuple[object, ...] = (dimension, *(() if scope.regions is None else (list(scope.regions),)))
-    sql = f"select value from marts.mart_dimensions where dimension = ? {condition} order by unit_count desc, value"
+    sql = f"select value from marts.mart_dimensions where dimension = ?{allowed} order by unit_count desc, value"
     return [str(value) for value in snapshot.run(Query(sql, binds))["value"].to_list()]
-
-
-__all__ = [
-    "Filter",
-    "Snapshot",
-    "complete_filter",
-    "curve",
-    "dimension_values",
-    "meta",
-    "open_snapshot",
-    "period_start",
-    "rows",
-    "table",
-    "values",
-]

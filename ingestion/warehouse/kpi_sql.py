@@ -135,8 +135,10 @@ def value_query(kpi: Kpi, question: Question, mart_columns: Sequence[str] = ()) 
     `mart_columns` are the columns of the KPI's mart, () to read the facts.
     """
     check_question(kpi, question)
-    if kpi.kind.startswith("km_"):
-        return _kaplan_meier_query(kpi, question)
+    if kpi.kind == "km_time":
+        return _km_time_query(kpi, question)
+    if kpi.kind == "km_share":
+        return _km_share_query(kpi, question)
     return _sums_query(kpi, question, reads_mart(kpi, question, mart_columns))
 
 
@@ -216,47 +218,70 @@ def _km_units(kpi: Kpi, question: Question) -> tuple[str, list[object]]:
     return sql, binds
 
 
-def _kaplan_meier_query(kpi: Kpi, question: Question) -> Query:
+def _km_time_query(kpi: Kpi, question: Question) -> Query:
+    """The time by which a share of the units had the event, with the ends of its interval."""
+    left = str(round(1 - (kpi.quantile or 0.5), 6))
+    value, lower, upper = (
+        f"cast({statistics.km_quantile(column, left)} as double)" for column in ("survival", "lower", "upper")
+    )
+    results = f"{value} as value, {lower} as lower, {upper} as upper"
+    columns = f"""
+    results.value, numerator, n as denominator, n, results.lower, results.upper,
+    {_state(kpi, "results.value", "n", "0")} as state"""
+    return _km_query(kpi, question, ("is_event", "false"), results, columns)
+
+
+def _km_share_query(kpi: Kpi, question: Question) -> Query:
+    """The share that had the event within the horizon.
+
+    With nobody waiting it is the plain share. A curve whose last unit was censored before the horizon says
+    nothing about it: then there is no value (not_reached), not the share seen so far.
+    """
+    horizon = "1.0" if kpi.limit else str(kpi.horizon)
+    results = f"""
+        1 - {statistics.km_at("survival", horizon)} as value,
+        1 - {statistics.km_at("upper", horizon)} as lower,
+        1 - {statistics.km_at("lower", horizon)} as upper,
+        max(duration) >= {horizon} or min(survival) = 0 as is_reached"""
+    wilson_lower, wilson_upper = statistics.wilson("numerator", "n")
+    value = """case
+        when pending = 0 then cast(numerator as double) / n
+        when results.is_reached then results.value
+    end"""
+    # Without events Greenwood's interval has no width; Wilson's has, and is the one of plain shares.
+    is_plain = "pending = 0 or (results.is_reached and numerator = 0)"
+    columns = f"""
+    {value} as value, numerator, n as denominator, n,
+    case when {is_plain} then {wilson_lower} when results.is_reached then results.lower end as lower,
+    case when {is_plain} then {wilson_upper} when results.is_reached then results.upper end as upper,
+    {_state(kpi, f"({value})", "n", "pending")} as state"""
+    counts = (f"is_event and duration <= {horizon}", f"not is_event and duration < {horizon}")
+    return _km_query(kpi, question, counts, results, columns)
+
+
+def _km_query(kpi: Kpi, question: Question, counts: tuple[str, str], results: str, columns: str) -> Query:
     groups = ("period", *question.by)
     names = ", ".join(groups)
     units, binds = _km_units(kpi, question)
-    horizon = "1.0" if kpi.limit else str(kpi.horizon)
-    within = "true" if kpi.kind == "km_time" else f"duration <= {horizon}"
-    if kpi.kind == "km_time":
-        left = str(round(1 - (kpi.quantile or 0.5), 6))
-        value, lower, upper = (
-            f"cast({statistics.km_quantile(column, left)} as double)" for column in ("survival", "lower", "upper")
-        )
-    else:
-        value = f"1 - {statistics.km_at('survival', horizon)}"
-        lower, upper = (f"1 - {statistics.km_at(column, horizon)}" for column in ("upper", "lower"))
-    waiting = "false" if kpi.kind == "km_time" else f"not is_event and duration < {horizon}"
-    wilson_lower, wilson_upper = statistics.wilson("numerator", "n")
-    # With nobody waiting the share is a plain one, and without events Greenwood's interval has no width.
-    plain = "(numerator = 0 or pending = 0)" if kpi.kind == "km_share" else "false"
+    same_group = " and ".join(f"totals.{name} is not distinct from results.{name}" for name in groups)
     sql = f"""
 with units as ({units}
 ),
 totals as (
-    select {names}, count(*) as n, count(*) filter (where is_event and {within}) as numerator,
-        count(*) filter (where {waiting}) as pending
+    select {names}, count(*) as n,
+        count(*) filter (where {counts[0]}) as numerator, count(*) filter (where {counts[1]}) as pending
     from units
     group by {names}
 ),
 {statistics.kaplan_meier("units", groups)},
 results as (
-    select {names}, {value} as value, {lower} as lower, {upper} as upper
+    select {names}, {results}
     from km_curve
     group by {names}
 )
-select {", ".join(f"totals.{name}" for name in groups)},
-    case when {plain} and pending = 0 then cast(numerator as double) / n else results.value end as value,
-    numerator, n as denominator, n,
-    case when {plain} then {wilson_lower} else results.lower end as lower,
-    case when {plain} then {wilson_upper} else results.upper end as upper,
-    {_state(kpi, "results.value", "n", "pending")} as state
+select {", ".join(f"totals.{name}" for name in groups)},{columns}
 from totals
-inner join results on {" and ".join(f"totals.{name} is not distinct from results.{name}" for name in groups)}"""
+inner join results on {same_group}"""
     return Query(sql, tuple(binds))
 
 
@@ -301,3 +326,28 @@ def _contributes(kpi: Kpi) -> str:
         within = f"{kpi.duration} <= {kpi.limit}" if kpi.limit else f"{kpi.duration} <= {kpi.horizon}"
         return f"{kpi.event} and {within}"
     return f"coalesce(cast({kpi.numerator} as {_measure(kpi)}), 0) <> 0"
+
+
+def sums_query(
+    mart: str,
+    columns: Sequence[str],
+    wanted: Filter,
+    by: tuple[str, ...],
+    period: str,
+    regions: tuple[str, ...] | None,
+) -> Query:
+    """Every `..._count` of a mart, added up by `by` and period; the caller has checked the names."""
+    conditions = ["date between ? and ?"]
+    bound: list[object] = [wanted.date_from, wanted.date_to]
+    for dimension, values in wanted.where.items():
+        conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
+        bound.append(list(values))
+    if regions is not None:
+        conditions.append("list_contains(?::varchar[], region)")
+        bound.append(list(regions))
+    counts = [f"cast(coalesce(sum({name}), 0) as bigint) as {name}" for name in columns if name.endswith("_count")]
+    step = [] if period == "total" else [f"cast(date_trunc('{period}', date) as date) as period"]
+    groups = (*(["period"] if step else []), *by)
+    tail = f"\ngroup by {', '.join(groups)}\norder by {', '.join(groups)}" if groups else ""
+    sql = f"select {', '.join((*step, *by, *counts))}\nfrom {mart}\nwhere {' and '.join(conditions)}{tail}"
+    return Query(sql, tuple(bound))

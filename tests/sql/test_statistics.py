@@ -127,10 +127,8 @@ def test_quantiles_equal_exact_fractions(con: duckdb.DuckDBPyConnection, left: s
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=30))
-def test_medians_of_any_sample(units: list[tuple[int, bool]]) -> None:
-    with engines.open_memory() as con:
-        con.execute("create table units (curve integer, duration bigint, is_event boolean)")
-        assert quantiles(con, [units], "0.5") == [exact_quantile(units, Fraction(1, 2))]
+def test_medians_of_any_sample(con: duckdb.DuckDBPyConnection, units: list[tuple[int, bool]]) -> None:
+    assert quantiles(con, [units], "0.5") == [exact_quantile(units, Fraction(1, 2))]
 
 
 def test_without_censoring_the_curve_is_one_minus_the_share_that_ended(con: duckdb.DuckDBPyConnection) -> None:

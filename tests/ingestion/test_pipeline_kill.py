@@ -1,0 +1,131 @@
+"""SIGKILL at every named step of a run: readers see the old snapshot or the new one, whole, and the next run
+ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingestion.warehouse import snapshots
+
+if TYPE_CHECKING:
+    from tests.ingestion.conftest import Shop
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+# In the order in which a run comes to them.
+STEPS = (
+    *("recovered", "run_recorded", "looked", "landed_file", "references_judged", "exports_checked"),
+    *("load_appended", "waiting_judged", "model_built", "built", "marts_checked", "records_written"),
+    *("people_written", "build_closed", "snapshot_synced", "snapshot_renamed", "people_synced", "people_renamed"),
+    *("snapshots_synced", "pointer_written", "pointer_switched", "pointer_synced", "run_ended", "pruned"),
+)
+SHOWN_FROM = STEPS.index("pointer_switched")
+
+# A night in a process of its own, which kills itself at the n-th time it comes to a step.
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from data_checks import gate
+from ingestion import pipeline, steps
+from ingestion.settings import Settings
+from ingestion.warehouse import models
+
+root, step, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+seen = []
+
+def kill(reached):
+    seen.append(reached)
+    if seen.count(step) == times:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "zh", "en")
+gate.run_export_checks = gate.run_mart_checks = lambda *_, **__: gate.GateResult("exports", (check,))
+models.SQL_DIR = root / "sql"
+steps.listeners.append(kill)
+pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
+print(" ".join(seen))
+"""
+
+
+def run_killed(shop: Shop, step: str, times: int = 1) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(shop.root), step, str(times)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def second_night(shop: Shop) -> Shop:
+    """One night is published, an orphan waits, and a second night's files have come: one brings its customer."""
+    shop.tickets("0601b", ("T003", "C003", "2025-06-01 10:00:00"))
+    shop.night()
+    shop.customers("0602", "C003")
+    shop.tickets("0602", ("T004", "C001", "2025-06-02 10:00:00"))
+    return shop
+
+
+@pytest.fixture
+def undisturbed(second_night: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The content that the second night publishes if nobody kills it."""
+    copy = type(second_night)(tmp_path_factory.mktemp("undisturbed"))
+    for folder in ("home", "exports", "sql"):
+        shutil.copytree(second_night.root / folder, copy.root / folder)
+    assert copy.night().verdict == "published"
+    return copy.content()
+
+
+def assert_survives(shop: Shop, undisturbed: str, step: str, times: int = 1) -> None:
+    before = shop.content()
+    killed = run_killed(shop, step, times)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    published = snapshots.published(shop.home)
+    assert published is not None
+    snapshots.verify(published)
+    assert shop.content() == (undisturbed if STEPS.index(step) >= SHOWN_FROM else before)
+    following = shop.night()
+    assert following.verdict == ("nothing_new" if STEPS.index(step) >= SHOWN_FROM else "published")
+    assert shop.content() == undisturbed
+    assert shop.leftovers() == []
+    assert shop.ledger("select count(*) from meta.runs where verdict is null") == [(0,)]
+    kept = {file.name.partition(".")[0] for file in (shop.home / "snapshots").iterdir()}
+    assert kept == set(snapshots.kept(shop.home))
+    assert json.loads((shop.home / "published.json").read_text(encoding="utf-8"))["held"] is False
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_at_any_step_leaves_a_whole_snapshot(second_night: Shop, undisturbed: str, step: str) -> None:
+    assert_survives(second_night, undisturbed, step)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("attempt", range(20))
+@pytest.mark.parametrize("step", STEPS)
+def test_twenty_kills_at_any_step(second_night: Shop, undisturbed: str, step: str, attempt: int) -> None:
+    repeated = step in {"landed_file", "load_appended", "model_built"}
+    assert_survives(second_night, undisturbed, step, 1 + attempt % 2 if repeated else 1)
+
+
+def test_the_steps_are_those_of_a_run(second_night: Shop) -> None:
+    told = run_killed(second_night, "no such step")
+    assert told.returncode == 0, told.stderr
+    assert tuple(dict.fromkeys(told.stdout.split())) == STEPS
+
+
+def test_a_kill_while_the_first_night_runs_leaves_nothing_published(shop: Shop) -> None:
+    assert run_killed(shop, "pointer_written").returncode == -signal.SIGKILL
+    assert snapshots.published(shop.home) is None
+    assert shop.night().verdict == "published"
+    assert len(snapshots.kept(shop.home)) == 1
+    assert shop.leftovers() == []
