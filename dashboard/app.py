@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Final
 
@@ -10,8 +11,7 @@ import duckdb
 import streamlit as st
 
 from dashboard import filters, parts, session, theme
-from dashboard.i18n import translator
-from dashboard.labels import Translate
+from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
 from ingestion.warehouse.kpis import KpiQuestionInvalid
 
@@ -38,6 +38,9 @@ def main() -> None:
     st.set_page_config(page_title=t("app.title"), page_icon=":material/support_agent:", layout="wide")
     st.html(theme.CSS)
     page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()})
+    if not _may_enter(t):
+        filters.language_switch(t)
+        return
     snapshot = session.open_published()
     if snapshot is None:
         filters.language_switch(t)
@@ -60,6 +63,15 @@ def main() -> None:
         # The log has the cause; the reader is told in her own language that this page is missing.
         log.exception("page %s", page.title)
         st.error(t("parts.failed", kind=type(error).__name__), icon=":material/error:")
+
+
+def _may_enter(t: Translate) -> bool:
+    """Where `aftercare serve` opened the port to others, a reader says first who she is."""
+    if os.environ.get("AFTERCARE_LOGIN") != "1" or st.user.is_logged_in:
+        return True
+    st.title(t("login.title"), anchor=False)
+    st.button(t("login.button"), on_click=st.login, type="primary", icon=":material/login:")
+    return False
 
 
 def _pages(pages: dict[str, str], t: Translate) -> list[st.Page]:

@@ -135,7 +135,8 @@ def _target(view: View, card: Card) -> str:
 
 def _error(view: View, card: Card) -> str:
     now = card.now
-    count = f"n = {formats.number(now.n, view.lang)}"
+    # Non-breaking spaces: "n =" alone at a line's end reads like an error.
+    count = f"n = {formats.number(now.n, view.lang)}".replace(" ", "\u00a0")
     if now.is_too_few or not now.is_shown or now.lower is None:
         return count
     span = formats.interval(now.lower, now.upper, card.kpi.unit, view.lang)

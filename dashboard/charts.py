@@ -17,7 +17,7 @@ from dashboard import formats, theme
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from dashboard.labels import Translate
+    from dashboard.i18n import Translate
 
 Drawing: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart"
 
@@ -114,7 +114,8 @@ def by_group(
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130))
     colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
-    x = alt.X("value:Q", title=scale.title, axis=scale.alt(tickCount=6), scale=alt.Scale(zero=unit in ("count", "seconds")))
+    from_zero = alt.Scale(zero=unit in ("count", "seconds"))
+    x = alt.X("value:Q", title=scale.title, axis=scale.alt(tickCount=6), scale=from_zero)
     tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), *_value_tips(t)]
     if unit == "count":
         bars = base.mark_bar(height={"band": 0.65}).encode(x=x, y=y, color=colour, tooltip=tips)

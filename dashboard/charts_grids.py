@@ -12,7 +12,7 @@ from dashboard.charts import AXIS_HEIGHT, LEGEND_HEIGHT
 
 if TYPE_CHECKING:
     from dashboard.charts import Drawing
-    from dashboard.labels import Translate
+    from dashboard.i18n import Translate
 
 _BLUES: Final = ("#E3EEF8", "#2F7EC0", "#123A5E")
 _CELL: Final = 26
@@ -96,7 +96,9 @@ def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], ti
         pl.Series("share_text", [formats.percent(share) for share in cells["share"]], dtype=pl.String),
     )
     base = alt.Chart(frame, height=40 * len(order) + AXIS_HEIGHT)
-    x = alt.X("to_label:N", sort=order, title=titles[1], axis=alt.Axis(labelAngle=0, orient="top", labelLimit=90))
+    # No label may be dropped: a column without a name says nothing.
+    across = alt.Axis(labelAngle=0, orient="top", labelLimit=62, labelOverlap=False, labelFontSize=11)
+    x = alt.X("to_label:N", sort=order, title=titles[1], axis=across)
     y = alt.Y("from_label:N", sort=order, title=titles[0], axis=alt.Axis(labelLimit=110))
     tips = [
         alt.Tooltip("from_label:N", title=titles[0]),

@@ -57,7 +57,7 @@ def explain(error: Exception) -> tuple[str, int]:
     from pydantic import ValidationError
 
     from ingestion.errors import IngestionError, MappingInvalid
-    from ingestion.warehouse.errors import WarehouseError
+    from ingestion.warehouse.errors import SparkMissing, WarehouseError
     from ingestion.warehouse.kpis import KpiEntryInvalid, KpiQuestionInvalid
 
     if isinstance(error, ValidationError):
@@ -70,7 +70,8 @@ def explain(error: Exception) -> tuple[str, int]:
         from dashboard.words import sentence
 
         words = sentence(t, LANG, error.finding)
-        return f"{words}\n{_state()}", shared.USAGE if isinstance(error, MappingInvalid) else shared.FAILED
+        is_usage = isinstance(error, MappingInvalid | SparkMissing)
+        return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)
     gist = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -11,10 +12,19 @@ from dashboard import formats, parts, targets
 from dashboard.session import ROWS_SHOWN
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dashboard.readings import Reading
     from dashboard.session import View
     from ingestion.warehouse.kpis import Kpi
 
+_SLICES: Final = (
+    "response_state", "resolution_state", "result", "grade", "reason", "region", "area", "tier", "channel",
+    "customer_type", "product", "category", "priority", "team", "kind", "dimension",
+)  # fmt: skip
+_MORE: Final = ("score", "fault_code", "status", "outcome", "amount", "currency", "agent_turn_count")
+# Who worked on a case is no business of a KPI's reader.
+_PEOPLE: Final = ("agent_id", "owner_id", "first_owner_id", "engineer_id")
 _TABS: Final = ("counts", "rows", "definition", "targets")
 
 
@@ -86,8 +96,25 @@ def _rows(view: View, kpi: Kpi) -> None:
     frame = view.rows(kpi, part)
     if frame.height == ROWS_SHOWN:
         st.caption(view.t("drill.limited", limit=ROWS_SHOWN))
-    dimensions = [name for name in ("region", "area", "tier", "channel", "customer_type") if name in frame.columns]
-    parts.table(view, frame, dimensions=dimensions, height=420)
+    chosen = frame.select(columns(frame.columns, kpi))
+    counted = kpi.event or kpi.numerator
+    if counted in chosen.columns:
+        chosen = chosen.rename({counted: "in_numerator"})
+    dimensions = [name for name in _SLICES if name in chosen.columns]
+    parts.table(view, chosen, dimensions=dimensions, height=420)
+
+
+def columns(present: Sequence[str], kpi: Kpi) -> list[str]:
+    """Of a fact's many columns those that a reader needs to follow one KPI: who, when, how long, counted or not.
+
+    Keys are shown only where no readable id stands for them; the columns the KPI's entry names always are.
+    """
+    ids = [name for name in present if name.endswith("_id") and name not in _PEOPLE]
+    keys = [name for name in present if name.endswith("_key") and f"{name.removesuffix('_key')}_id" not in present]
+    named = re.findall(r"[a-z_0-9]+", " ".join(filter(None, (kpi.duration, kpi.limit, kpi.event, kpi.numerator))))
+    times = [name for name in present if name.endswith("_at")]
+    wanted = [*ids, *keys, kpi.time, *named, *_SLICES, *times, *_MORE]
+    return [name for name in dict.fromkeys(wanted) if name in present]
 
 
 def _exact(count: float | None) -> str:

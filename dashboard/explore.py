@@ -104,7 +104,8 @@ def attention(view: View, cards: Sequence[Card]) -> None:
     ]
     with st.container(border=True, key="attention", gap="xsmall"):
         if not lines:
-            st.markdown(view.t("attention.calm"))
+            is_anything_known = any(card.now.is_shown for card in cards)
+            st.markdown(view.t("attention.calm" if is_anything_known else "attention.empty"))
         for code, names in lines:
             st.markdown(view.t(f"attention.{code}", names=names))
 

@@ -17,7 +17,7 @@ from dashboard.labels import Labels
 from dashboard.session import Choice
 
 if TYPE_CHECKING:
-    from dashboard.labels import Translate
+    from dashboard.i18n import Translate
     from dashboard.metrics.access import Scope
     from dashboard.metrics.query import Snapshot
     from dashboard.periods import Period
@@ -165,6 +165,8 @@ def _values(
         format_func=lambda value: labels.value(name, value),
         key=key,
         placeholder=labels.t("filters.all"),
+        # Streamlit would say "Select all" in English; nothing chosen already means all.
+        select_all=False,
     )
 
 

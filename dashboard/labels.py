@@ -10,22 +10,18 @@ from __future__ import annotations
 import csv
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from ingestion.warehouse.kpis import SQL_DIR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-
-class Translate(Protocol):
-    """What dashboard.i18n.translator returns."""
-
-    def __call__(self, key: str, /, **fields: object) -> str: ...
+    from dashboard.i18n import Translate
 
 
 _POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "channels.csv"}
-_SAME_VALUES: Final = {"tier_from": "tier", "tier_to": "tier"}
+_SAME_VALUES: Final = {"tier_from": "tier", "tier_to": "tier", "resolution_state": "response_state", "dimension": "survey_dimension"}
 
 
 @dataclass(frozen=True)
@@ -42,8 +38,8 @@ class Labels:
 
     def column(self, name: str) -> str:
         """The heading of a table's column; durations are shown in hours."""
-        if name.endswith("_seconds"):
-            return self.t("columns.in_hours", name=self._word(f"columns.{name}", name.removesuffix("_seconds")))
+        if is_duration(name):
+            return self.t("columns.in_hours", name=self._word(f"columns.{name}", name))
         return self._word(f"columns.{name}", self._word(f"dimensions.{name}", name))
 
     def tiers(self) -> list[str]:
@@ -64,6 +60,11 @@ class Labels:
         except KeyError:
             return otherwise
         return otherwise if word == key else word
+
+
+def is_duration(column: str) -> bool:
+    """Columns in seconds say so in their name."""
+    return "seconds" in column.split("_")
 
 
 @lru_cache(maxsize=16)

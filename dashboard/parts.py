@@ -9,12 +9,13 @@ import polars as pl
 import streamlit as st
 
 from dashboard import filters, formats
+from dashboard.labels import is_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from dashboard.charts import Drawing
-    from dashboard.labels import Translate
+    from dashboard.i18n import Translate
     from dashboard.session import View
 
 # A nightly load is a day old just before the next one; half a day more means that a night was missed.
@@ -39,11 +40,12 @@ def data_state(view: View) -> None:
         st.caption(view.t("banner.fresh", **fields))
 
 
-def title(view: View, page: str) -> None:
+def title(view: View, page: str, *, is_filtered: bool = True) -> None:
     """The page's title, the question it answers, and which dates and slices it is about."""
     st.title(view.t(f"pages.{page}.title"), anchor=False)
     st.caption(view.t(f"pages.{page}.question"))
-    st.caption(f":material/date_range: {filters.describe(view.choice, view.lang, view.t)}")
+    about = filters.describe(view.choice, view.lang, view.t) if is_filtered else view.t("filters.not_used")
+    st.caption(f":material/date_range: {about}")
 
 
 def section(view: View, key: str) -> None:
@@ -76,7 +78,14 @@ def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), he
         st.info(view.t("parts.nothing"), icon=":material/inbox:")
         return
     readable = _readable(view, view.named(frame, *dimensions))
-    st.dataframe(readable, hide_index=True, width="stretch", height=height or "auto")
+    grouped = {
+        name: st.column_config.NumberColumn(format="localized")
+        for name, kind in readable.schema.items()
+        if kind.is_numeric()
+    }
+    st.dataframe(
+        readable, hide_index=True, width="stretch", height=height or "auto", column_config=grouped, placeholder=""
+    )
 
 
 def values_table(view: View, frame: pl.DataFrame, unit: str, *dimensions: str) -> None:
@@ -166,7 +175,9 @@ def _readable(view: View, frame: pl.DataFrame) -> pl.DataFrame:
         column = pl.col(name)
         if isinstance(kind, pl.Datetime):
             column = _local(column, kind, view.zone)
-        elif name.endswith("_seconds"):
+        elif isinstance(kind, pl.Date):
+            column = column.dt.strftime("%Y-%m-%d")
+        elif is_duration(name):
             column = (column.cast(pl.Float64) / 3_600).round(2)
         elif isinstance(kind, pl.Decimal):
             column = column.cast(pl.Float64)

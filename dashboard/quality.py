@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import formats, parts, shapes
+from dashboard import charts, formats, parts, shapes, theme
 from data_checks import contract
 from data_checks.rules import rules
 
@@ -43,7 +43,12 @@ def summary(view: View) -> None:
 
 def runs(view: View) -> None:
     """The last nights and how each ended."""
-    frame = view.meta("runs")
+    # The night that wrote this snapshot had not ended while it wrote: it was published, or nobody would see it.
+    is_this = pl.col("verdict").is_null() & (pl.col("run_id") == view.snapshot.run_id)
+    frame = view.meta("runs").with_columns(
+        pl.when(is_this).then(pl.lit("published")).otherwise(pl.col("verdict")).alias("verdict"),
+        pl.when(is_this).then(pl.lit(view.snapshot.as_of)).otherwise(pl.col("as_of")).alias("as_of"),
+    )
     verdicts = [view.t(f"verdicts.{verdict or 'running'}") for verdict in frame["verdict"]]
     told = frame.with_columns(pl.Series("verdict", verdicts, dtype=pl.String)).sort("started_at", descending=True)
     parts.table(view, _only(told, ("started_at", "ended_at", "verdict", "as_of", "run_id")))
@@ -51,9 +56,10 @@ def runs(view: View) -> None:
 
 def loads(view: View) -> None:
     """Every file of the ledger with its accounting, the newest first."""
-    frame = view.meta("loads")
-    order = [name for name in ("loaded_at", "file") if name in frame.columns]
-    parts.table(view, _only(frame.sort(order, descending=True), _LOAD_COLUMNS), height=330)
+    frame = view.meta("loads").sort("loaded_at", "file", descending=[True, False])
+    states = [view.t(f"load_states.{state}") for state in frame["state"]]
+    told = frame.with_columns(pl.Series("state", states, dtype=pl.String))
+    parts.table(view, _only(told, _LOAD_COLUMNS), height=330)
 
 
 def reasons(view: View) -> pl.DataFrame:
@@ -65,11 +71,17 @@ def reasons(view: View) -> pl.DataFrame:
     return shapes.labelled(counts.rename({"code": "reason"}), "reason", lambda code: _rule_label(view, str(code)))
 
 
-def advice(view: View) -> None:
-    """Where the held-back rows lie, and what to do about each reason."""
+def quarantine(view: View) -> None:
+    """Why rows were held back, where they lie, and what to do about each reason."""
     frame = _quarantine(view)
     if frame.is_empty():
+        st.success(view.t("quality.no_quarantine"), icon=":material/task_alt:")
         return
+    parts.chart(
+        view,
+        reasons(view),
+        lambda counts: charts.ranked_counts(counts, "reason", view.lang, view.t, colour=theme.ORANGE),
+    )
     known = rules()
     words = {code: rule.advice[view.lang] for code, rule in known.items()}
     told = frame.with_columns(

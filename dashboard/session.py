@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    from dashboard.labels import Translate
+    from dashboard.i18n import Translate
     from dashboard.metrics.query import Snapshot
     from dashboard.periods import Period
 
@@ -172,9 +172,10 @@ def open_published() -> Snapshot | None:
 
 
 def options(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:
-    """The values a reader may filter by."""
+    """The values a reader may filter by, the most frequent first and "unknown" last."""
     key = (snapshot.run_id, scope, dimension)
-    return _options(key, lambda: query.dimension_values(snapshot, scope, dimension))
+    found = _options(key, lambda: query.dimension_values(snapshot, scope, dimension))
+    return sorted(found, key=lambda value: value == "unknown")
 
 
 def begin(view: View) -> None:

@@ -151,14 +151,14 @@ def thinned(
 
 
 def score_means(sums: pl.DataFrame) -> pl.DataFrame:
-    """Mean score by dimension on the 1-to-5 scale: dimension, value, n. Other scales are never mixed in."""
+    """Mean score by dimension: dimension, value, n. The mart holds ratings on 1 to 5 only, and NPS apart."""
     return (
-        sums.filter(pl.col("rating_count") > 0)
+        sums.filter(pl.col("dimension") != "nps")
         .with_columns(pl.col("score").cast(pl.Float64))
         .group_by("dimension")
         .agg(
-            ((pl.col("score") * pl.col("rating_count")).sum() / pl.col("rating_count").sum()).alias("value"),
-            pl.col("rating_count").sum().alias("n"),
+            ((pl.col("score") * pl.col("answer_count")).sum() / pl.col("answer_count").sum()).alias("value"),
+            pl.col("answer_count").sum().alias("n"),
         )
         .sort("value", descending=True)
     )
@@ -184,12 +184,12 @@ def nps_parts(sums: pl.DataFrame) -> pl.DataFrame:
 
 
 def distribution(sums: pl.DataFrame) -> pl.DataFrame:
-    """dimension, score (1 to 5), count, share of the dimension's answers, on the 1-to-5 scale only."""
+    """dimension, score (1 to 5), count, share of the dimension's answers; NPS is another question."""
     counts = (
-        sums.filter(pl.col("rating_count") > 0)
+        sums.filter(pl.col("dimension") != "nps")
         .with_columns(pl.col("score").cast(pl.Float64).round(0).cast(pl.Int64))
         .group_by("dimension", "score")
-        .agg(pl.col("rating_count").sum().alias("count"))
+        .agg(pl.col("answer_count").sum().alias("count"))
         .sort("dimension", "score")
     )
     return shares(counts, ["dimension"])

@@ -47,7 +47,7 @@ CSS: Final = """
 <style>
 .stMainBlockContainer {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1800px;}
 @media (max-width: 640px) {
-  .stMainBlockContainer {padding-left: 0.9rem; padding-right: 0.9rem;}
+  .stMainBlockContainer {padding: 4.2rem 0.9rem 3rem;}
   h1 {font-size: 1.6rem !important;}
 }
 [class*="st-key-card_"] [data-testid="stMetricValue"] {font-size: 1.7rem; line-height: 1.25;}

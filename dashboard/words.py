@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
 from dashboard.i18n import texts
 from data_checks.rules import rules
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from dashboard.i18n import Translate
-    from ingestion.errors import Finding
 
 
-def sentence(t: Translate, lang: str, finding: Finding) -> str:
+class Told(Protocol):
+    """A finding: a code of sql/checks or of an error, and what its sentence needs."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, str | int]: ...
+
+
+def sentence(t: Translate, lang: str, finding: Told) -> str:
     """What happened, where, why, and what to do. A row rule speaks by its own label and advice."""
     if f"findings.{finding.code}" in texts(lang):
         return t(f"findings.{finding.code}", **finding.fields)
     rule = rules()[finding.code]
     return t("findings.rule", label=rule.label[lang], advice=rule.advice[lang], **finding.fields)
+
+
+def reason(lang: str, code: str) -> str:
+    """The few words that say why a row is held back; '' for a code that no rule has."""
+    rule = rules().get(code)
+    return rule.label[lang] if rule else ""
 
 
 def local(instant: datetime, zone: str) -> str:

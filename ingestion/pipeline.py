@@ -17,7 +17,7 @@ from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
 from ingestion.progress import Silent
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import ledger, raw, snapshots, waiting
+from ingestion.warehouse import ledger, raw, snapshots, spark, waiting
 from ingestion.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingestion.landing import Landed
     from ingestion.mapping import Source
     from ingestion.progress import Progress
+    from ingestion.publishing import Engine
     from ingestion.settings import Settings
 
 Verdict = Literal["published", "held", "nothing_new", "stopped"]
@@ -49,23 +50,32 @@ class Outcome:
 
 
 def run(
-    exports: Path, settings: Settings, *, as_of: datetime | None = None, progress: Progress | None = None
+    exports: Path,
+    settings: Settings,
+    *,
+    as_of: datetime | None = None,
+    engine: Engine = "duckdb",
+    progress: Progress | None = None,
 ) -> Outcome:
     """Take in the new files of `exports` and publish what follows from them, or publish nothing and say why.
 
     Args:
         as_of: the instant (UTC, without a zone) as of which everything is counted; by default how far
             tonight's sources go.
+        engine: what builds the models; everything else is DuckDB's, and the snapshot is the same.
 
     Raises:
         AnotherRun: another process holds the home.
         MappingInvalid: a mapping file is wrong; nothing was read.
+        SparkMissing: Spark was to build and is not installed; nothing was read.
         WarehouseError, OSError, duckdb.Error: the run failed; nothing was published, nothing kept.
     """
+    if engine == "spark":
+        spark.require()
     sources = load_sources(settings.home / "mappings")
     with lock(settings.home) as places, night(places, settings, progress or Silent()) as tonight:
         try:
-            return _run(tonight, exports, sources, as_of)
+            return _run(tonight, exports, sources, as_of, engine)
         except Stopped:
             return _put_back(tonight, "stopped")
         except WarehouseError as error:
@@ -80,7 +90,9 @@ def run(
             raise
 
 
-def _run(tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None) -> Outcome:
+def _run(
+    tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None, engine: Engine
+) -> Outcome:
     arrivals = look(tonight, exports, sources)
     landed = land(tonight, arrivals, sources)
     gates.check_exports(tonight, landed)
@@ -88,7 +100,7 @@ def _run(tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: da
     aim = publishing.aim(tonight, as_of)
     if not aim.is_new:
         return _nothing_new(tonight, aim)
-    publishing.build(tonight, aim, sources)
+    publishing.build(tonight, aim, sources, engine)
     gates.check_marts(tonight)
     return _outcome(tonight, publishing.publish(tonight, aim))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingestion.errors import Finding
 from ingestion.steps import reached
-from ingestion.warehouse import contents, ledger, models, snapshots
+from ingestion.warehouse import contents, ledger, models, snapshots, spark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ingestion.mapping import Source
     from ingestion.night import Night
+
+    Engine = Literal["duckdb", "spark"]
 
 
 @dataclass(frozen=True)
@@ -50,20 +52,24 @@ def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def build(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> None:
+def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engine) -> None:
     """Build every model into the build file, verify the grains, and add the run's own records.
 
     Raises:
-        ModelInvalid, ModelFailed, GrainBroken, PersonalColumn: see ingestion/warehouse/errors.py.
+        ModelInvalid, ModelFailed, GrainBroken, PersonalColumn, SparkMissing: see ingestion/warehouse/errors.py.
     """
     ordered = models.load_models()
     tonight.progress.stage("build", len(ordered))
     _write_inputs(tonight, aim, sources)
     catalog_of = models.catalog_of(models.static_inputs())
-    for model in ordered:
-        tonight.progress.part(model.name)
-        models.build(tonight.con, model, catalog_of)
-        reached("model_built")
+    if engine == "spark":
+        workdir = tonight.workdir / "spark"
+        spark.build(tonight.con, ordered, catalog_of, workdir, tonight.settings, tonight.progress.part)
+    else:
+        for model in ordered:
+            tonight.progress.part(model.name)
+            models.build(tonight.con, model, catalog_of)
+            reached("model_built")
     tonight.models_built = len(ordered)
     contents.refuse_personal_columns(tonight.con, tonight.build_catalog)
     reached("built")
@@ -78,7 +84,15 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
         [tonight.run_id, aim.as_of, tonight.settings.business_timezone],
     )
     for source in sources.values():
-        con.execute("insert into scratch.raw.sources values (?, ?)", [source.name, source.customer_namespace])
+        currency = next((feed.currency for feed in source.feeds.values() if feed.currency), None)
+        con.execute(
+            "insert into scratch.raw.sources values (?, ?, ?)", [source.name, source.customer_namespace, currency]
+        )
+    # A source whose mapping was taken away since keeps the customers it brought, under its own name.
+    con.execute(
+        """insert into scratch.raw.sources select distinct source, source, null from warehouse.meta.loads
+        where state = 'loaded' and source not in (select source from scratch.raw.sources)"""
+    )
     con.execute(
         """insert into scratch.raw.loads by name
         select load_id, load_seq, source, feed, data_through

@@ -27,6 +27,14 @@ SOURCES = """
 LANDED = {"source": "'sample'", "load_id": "'L1'", "load_seq": "1", "source_row": "number", "version_key": "''"}
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Soak tests run only when asked for by -m: they take hours."""
+    if "soak" not in config.option.markexpr:
+        chosen = [item for item in items if item.get_closest_marker("soak") is None]
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = chosen
+
+
 def table_rows(text: str) -> tuple[list[str], list[list[str | None]]]:
     """Header and cells of a table drawn with pipes; a blank cell is NULL, '' is empty text."""
     lines = [line.strip() for line in text.strip().splitlines() if set(line.strip()) - set("-+| ")]

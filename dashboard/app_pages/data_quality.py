@@ -1,22 +1,17 @@
 """Data quality and loads: may tonight's numbers be trusted, and what was held back, and why?"""
 
-from dashboard import charts, parts, quality, theme
+from dashboard import parts, quality
 from dashboard.session import current
 
 view = current()
-parts.title(view, "data_quality")
+parts.title(view, "data_quality", is_filtered=False)
 quality.summary(view)
 
 parts.section(view, "loads")
 quality.loads(view)
 
 parts.section(view, "quarantine")
-parts.chart(
-    view,
-    quality.reasons(view),
-    lambda counts: charts.ranked_counts(counts, "reason", view.lang, view.t, colour=theme.ORANGE),
-)
-quality.advice(view)
+quality.quarantine(view)
 
 parts.section(view, "checks")
 quality.checks(view)

@@ -7,7 +7,7 @@ from dashboard.session import current
 from ingestion.warehouse.kpis import load_kpis
 
 view = current()
-parts.title(view, "dictionary")
+parts.title(view, "dictionary", is_filtered=False)
 wanted = st.text_input(
     view.t("dictionary.search"), placeholder=view.t("dictionary.search_hint"), key="dictionary_search"
 )

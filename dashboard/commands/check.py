@@ -70,8 +70,7 @@ def _told(result: CheckResult) -> dict[str, Any]:
 
 
 def _show(name: str, result: CheckResult) -> None:
-    from dashboard.words import sentence
-    from data_checks.rules import rules
+    from dashboard.words import reason, sentence
 
     counts = {key: value for key, value in vars(result).items() if key.startswith("rows_")}
     typer.echo(t("cli.check.summary", file=name, verdict=t(f"cli.check.{result.verdict}"), **counts))
@@ -79,11 +78,7 @@ def _show(name: str, result: CheckResult) -> None:
         for finding in findings:
             typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}")
     # Row 0 stands for the file as a whole, which the findings above speak of.
-    rows = [
-        {**vars(reason), "reason": rules()[reason.code].label[LANG] if reason.code in rules() else ""}
-        for reason in result.reasons
-        if reason.row
-    ]
+    rows = [{**vars(one), "reason": reason(LANG, one.code)} for one in result.reasons if one.row]
     if rows:
         shared.show_rows(rows[:REASONS_SHOWN], REASON_COLUMNS, "table")
     if len(rows) > REASONS_SHOWN:

@@ -13,6 +13,7 @@ from dashboard.commands.shared import LANG, Home, Lang, t
 
 if TYPE_CHECKING:
     from ingestion.pipeline import Outcome
+    from ingestion.publishing import Engine
     from ingestion.settings import Settings
 
 FINDINGS_SHOWN = 12
@@ -25,10 +26,8 @@ def run(
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    if engine == "spark":
-        shared.fail(t("cli.errors.no_spark"), shared.USAGE)
     settings = shared.settings(home)
-    outcome = night(shared.folder(exports), settings, instant(as_of))
+    outcome = night(shared.folder(exports), settings, instant(as_of), engine)
     raise typer.Exit(shared.STOPPED if outcome.verdict == "stopped" else shared.PUBLISHED)
 
 
@@ -43,13 +42,13 @@ def instant(text: str | None) -> datetime | None:
     return told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told
 
 
-def night(exports: Path, settings: Settings, as_of: datetime | None = None) -> Outcome:
+def night(exports: Path, settings: Settings, as_of: datetime | None = None, engine: Engine = "duckdb") -> Outcome:
     """Run, with progress on stderr, and say what came of it."""
     from ingestion import pipeline
     from ingestion.progress import showing
 
     with showing(t) as progress:
-        outcome = pipeline.run(exports, settings, as_of=as_of, progress=progress)
+        outcome = pipeline.run(exports, settings, as_of=as_of, engine=engine, progress=progress)
     report(outcome, settings.business_timezone)
     return outcome
 

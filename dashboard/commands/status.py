@@ -105,7 +105,7 @@ def _show(told: dict[str, Any], zone: str) -> None:
 
 
 def quarantine(form: Output = "table", home: Home = None, lang: Lang = None) -> None:
-    from data_checks.rules import rules
+    from dashboard.words import reason
     from ingestion.warehouse import records
 
     rows = [
@@ -113,7 +113,7 @@ def quarantine(form: Output = "table", home: Home = None, lang: Lang = None) -> 
             **row,
             "row": row["source_row"],
             "column": row["column_name"],
-            "reason": rules()[row["code"]].label[LANG] if row["code"] in rules() else row["code"],
+            "reason": reason(LANG, row["code"]),
         }
         for row in records.quarantine(shared.settings(home).home)
     ]

@@ -9,7 +9,7 @@ import polars as pl
 from data_checks.contract import datasets
 from ingestion.errors import Finding
 from ingestion.landing.judge import EXCLUDED, FAULTS, FLAGS
-from ingestion.landing.keys import ABSORBED, HELD, REPEATS, keyed
+from ingestion.landing.keys import ABSORBED, HELD, REPEATS, version_key
 from ingestion.landing.normalise import text_of
 from ingestion.sqltext import literal, quoted
 from ingestion.warehouse.raw import landed_columns, original_columns
@@ -48,11 +48,11 @@ def write_rows(con: DuckDBPyConnection, catalog: str, landed: Landed, typed: Typ
     values = [_value(column, cleared) for column in contract.columns]
     con.execute(
         f"insert into {table} select {literal(landed.source)}, {literal(landed.load_id)}, rows._row, "
-        f"version_key, coalesce(flags, []), {_original(typed, original_columns(contract))}, {', '.join(values)} "
-        f"from {typed.view} as rows join {keyed(typed)} as keyed using (_row) left join {flagged} using (_row) "
+        f"{version_key(typed.map)}, coalesce(flags, []), {_original(typed, original_columns(contract))}, "
+        f"{', '.join(values)} from {typed.view} as rows left join {flagged} using (_row) "
         f"where rows._row not in (from {HELD}) and rows._row not in "
         f"(select _row from {REPEATS} where dataset = {literal(typed.map.name)} "
-        f"union all select _row from {ABSORBED} where dataset = {literal(typed.map.name)}) order by rows._row"
+        f"union all select _row from {ABSORBED} where dataset = {literal(typed.map.name)})"
     )
     landed.datasets[typed.map.name] = _count(con, f"select count(*) from {table}")
 

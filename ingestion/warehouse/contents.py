@@ -86,18 +86,19 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
 
 
 def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
-    """meta.datasets: what is connected. Models may know more about it (which source tells of replies)."""
+    """meta.datasets: what is connected. core.dim_datasets counts entities, raw rows count versions of them."""
+    con.execute("create table meta.datasets (dataset varchar, source varchar, row_count bigint)")
+    if "core.dim_datasets" in models:
+        con.execute("insert into meta.datasets by name select dataset, source, row_count from core.dim_datasets")
     counts = " union all ".join(
         f"select '{dataset}' as dataset, source, count(*) as row_count "
         f"from warehouse.raw.{quoted(dataset)} group by source"
         for dataset in datasets()
     )
-    con.execute(f"create table meta.datasets as {counts}")
-    if "core.dim_datasets" in models:
-        con.execute(
-            """insert into meta.datasets by name select dataset, source, row_count from core.dim_datasets
-            where dataset not in (select dataset from meta.datasets)"""
-        )
+    con.execute(
+        f"insert into meta.datasets by name from ({counts}) "
+        "where dataset not in (select dataset from meta.datasets)"
+    )
 
 
 def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Model]) -> None:

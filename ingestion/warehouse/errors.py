@@ -42,6 +42,12 @@ class ModelFailed(WarehouseError):
     code = "model_failed"
 
 
+class SparkMissing(WarehouseError):
+    """The run was to be built by Spark, and there is none: fields missing (pyspark, Java)."""
+
+    code = "spark_missing"
+
+
 class GrainBroken(WarehouseError):
     """A model has several rows where it promises one: fields model, grain, keys (how many are repeated)."""
 

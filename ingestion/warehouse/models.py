@@ -30,7 +30,7 @@ INPUT_FOLDERS = ("policies", "targets", "calendars")
 # What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded.
 RUN_INPUTS = {
     "run": "run_id varchar, as_of timestamp, business_timezone varchar",
-    "sources": "source varchar, customer_namespace varchar",
+    "sources": "source varchar, customer_namespace varchar, currency varchar",
     "loads": "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp",
 }
 
@@ -72,7 +72,7 @@ def parse_model(model_name: str, sql: str) -> Model:
     try:
         statements = sqlglot.parse(sql, read="duckdb")
     except sqlglot.errors.SqlglotError as error:
-        raise ModelInvalid(model=model_name, reason=_first_line(error)) from error
+        raise ModelInvalid(model=model_name, reason=first_line(error)) from error
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise ModelInvalid(model=model_name, reason="a model is exactly one SELECT")
     if "grain" not in header:
@@ -171,13 +171,29 @@ def build(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str],
         ModelFailed: the SELECT fails on the data.
         GrainBroken: several rows where the header promises one.
     """
-    target = ".".join(part for part in (catalog(model.name), model.name) if part)
     try:
-        con.execute(f"create schema if not exists {target.rpartition('.')[0]}")
-        con.execute(f"create table {target} as {model.sql_for(catalog)}")
-        repeated = _repeated_keys(con, target, model.grain)
+        target = create(con, model, catalog)
     except duckdb.Error as error:
-        raise ModelFailed(model=model.name, reason=_first_line(error)) from error
+        raise ModelFailed(model=model.name, reason=first_line(error)) from error
+    verify_grain(con, model, target)
+
+
+def create(
+    con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str], str], *, empty: bool = False
+) -> str:
+    """Create the table of one model, or only its columns; returns its full name."""
+    target = ".".join(part for part in (catalog(model.name), model.name) if part)
+    con.execute(f"create schema if not exists {target.rpartition('.')[0]}")
+    con.execute(f"create table {target} as {model.sql_for(catalog)}{' with no data' if empty else ''}")
+    return target
+
+
+def verify_grain(con: duckdb.DuckDBPyConnection, model: Model, table: str) -> None:
+    """Prove that a row is what the model's header says. Raises GrainBroken."""
+    try:
+        repeated = _repeated_keys(con, table, model.grain)
+    except duckdb.Error as error:
+        raise ModelFailed(model=model.name, reason=first_line(error)) from error
     if repeated:
         raise GrainBroken(model=model.name, grain=", ".join(model.grain), keys=repeated)
 
@@ -188,6 +204,6 @@ def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str,
     return int(found[0]) if found else 0
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     """The gist of a parser's or engine's message; the rest may quote values of the data."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

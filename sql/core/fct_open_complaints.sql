@@ -13,14 +13,20 @@ local_spans as (
     cross join run
 ),
 
-open_days as (
+-- Unrolled by itself: Spark takes no function around it.
+unrolled as (
     select
         complaint_key,
-        cast(unnest(generate_series(
+        unnest(generate_series(
             cast(received_date as timestamp), cast(ended_date as timestamp) - interval '1 day', interval '1 day'
-        )) as date) as date
+        )) as midnight
     from local_spans
     where ended_date > received_date
+),
+
+open_days as (
+    select complaint_key, cast(midnight as date) as date
+    from unrolled
 )
 
 select

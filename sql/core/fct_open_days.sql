@@ -17,14 +17,20 @@ local_spans as (
     cross join run
 ),
 
-open_days as (
-    select distinct
+-- Unrolled by itself: Spark takes no function around it.
+unrolled as (
+    select
         ticket_key,
-        cast(unnest(generate_series(
+        unnest(generate_series(
             cast(opened_date as timestamp), cast(ended_date as timestamp) - interval '1 day', interval '1 day'
-        )) as date) as date
+        )) as midnight
     from local_spans
     where ended_date > opened_date
+),
+
+open_days as (
+    select distinct ticket_key, cast(midnight as date) as date
+    from unrolled
 )
 
 select

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,6 +14,11 @@ from data_checks import gate
 from ingestion import pipeline
 from ingestion.settings import Settings
 from ingestion.warehouse import engines, models, snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    SmallShop = Callable[[Path], AbstractContextManager["Shop"]]
 
 SOURCE = """
 timezone = "Asia/Shanghai"
@@ -131,13 +137,27 @@ def passing(stage: str) -> gate.GateResult:
     return gate.GateResult(stage, (check,))
 
 
-@pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shop:
+@contextmanager
+def shop_in(root: Path) -> Iterator[Shop]:
     """Two customers with a ticket each, exported and not yet taken in; the gate lets everything pass."""
-    monkeypatch.setattr(gate, "run_export_checks", lambda *_, **__: passing("exports"))
-    monkeypatch.setattr(gate, "run_mart_checks", lambda *_, **__: passing("marts"))
-    shop = lay_out(tmp_path)
-    monkeypatch.setattr(models, "SQL_DIR", shop.sql)
+    shop = lay_out(root)
     shop.customers("0601", "C001", "C002")
     shop.tickets("0601", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
-    return shop
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(gate, "run_export_checks", lambda *_, **__: passing("exports"))
+        patched.setattr(gate, "run_mart_checks", lambda *_, **__: passing("marts"))
+        patched.setattr(models, "SQL_DIR", shop.sql)
+        yield shop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    """A small shop of the test's own, see shop_in."""
+    with shop_in(tmp_path) as shop:
+        yield shop
+
+
+@pytest.fixture(scope="session")
+def small_shop() -> SmallShop:
+    """The way to set up a small shop, for fixtures that outlive a test."""
+    return shop_in

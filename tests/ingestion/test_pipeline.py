@@ -148,9 +148,7 @@ def test_a_failed_check_stops_the_night_and_changes_nothing(
     ]
 
 
-def test_a_failed_check_that_only_warns_lets_the_night_pass(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_check_that_only_warns_lets_the_night_pass(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = gate.CheckResult("marts", "s", "e", "c", "warn", False, 3, 9, "volume_unusual", "多", "many")
     monkeypatch.setattr(gate, "run_mart_checks", lambda *_, **__: gate.GateResult("marts", (failed,)))
     outcome = shop.night()
@@ -196,9 +194,7 @@ def test_two_runs_at_once_are_refused(shop: Shop) -> None:
         shop.night()
 
 
-def test_run_ids_stay_in_order_if_the_clock_is_set_back(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_ids_stay_in_order_if_the_clock_is_set_back(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = shop.night()
     monkeypatch.setattr(snapshots, "now", lambda: datetime(2020, 1, 1))
     shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))

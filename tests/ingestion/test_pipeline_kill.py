@@ -16,7 +16,7 @@ import pytest
 from ingestion.warehouse import snapshots
 
 if TYPE_CHECKING:
-    from tests.ingestion.conftest import Shop
+    from tests.ingestion.conftest import Shop, SmallShop
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -66,24 +66,38 @@ def run_killed(shop: Shop, step: str, times: int = 1) -> subprocess.CompletedPro
     )
 
 
-@pytest.fixture
-def second_night(shop: Shop) -> Shop:
-    """One night is published, an orphan waits, and a second night's files have come: one brings its customer."""
-    shop.tickets("0601b", ("T003", "C003", "2025-06-01 10:00:00"))
-    shop.night()
-    shop.customers("0602", "C003")
-    shop.tickets("0602", ("T004", "C001", "2025-06-02 10:00:00"))
-    return shop
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, small_shop: SmallShop) -> tuple[Shop, str]:
+    """A shop before its second night, and the content that this night publishes if nobody kills it.
+
+    One night is published and an orphan waits; of the files that have come since, one brings its customer.
+    """
+    with small_shop(tmp_path_factory.mktemp("before")) as shop:
+        shop.tickets("0601b", ("T003", "C003", "2025-06-01 10:00:00"))
+        shop.night()
+        shop.customers("0602", "C003")
+        shop.tickets("0602", ("T004", "C001", "2025-06-02 10:00:00"))
+        undisturbed = copied(shop, tmp_path_factory.mktemp("undisturbed"))
+        assert undisturbed.night().verdict == "published"
+        return shop, undisturbed.content()
 
 
-@pytest.fixture
-def undisturbed(second_night: Shop, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The content that the second night publishes if nobody kills it."""
-    copy = type(second_night)(tmp_path_factory.mktemp("undisturbed"))
+def copied(shop: Shop, root: Path) -> Shop:
     for folder in ("home", "exports", "sql"):
-        shutil.copytree(second_night.root / folder, copy.root / folder)
-    assert copy.night().verdict == "published"
-    return copy.content()
+        shutil.copytree(shop.root / folder, root / folder, dirs_exist_ok=True)
+    return type(shop)(root)
+
+
+@pytest.fixture
+def undisturbed(prepared: tuple[Shop, str]) -> str:
+    return prepared[1]
+
+
+@pytest.fixture
+def second_night(shop: Shop, prepared: tuple[Shop, str]) -> Shop:
+    """A copy of the prepared shop, to be killed."""
+    shutil.rmtree(shop.exports)
+    return copied(prepared[0], shop.root)
 
 
 def assert_survives(shop: Shop, undisturbed: str, step: str, times: int = 1) -> None:

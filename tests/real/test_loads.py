@@ -3,6 +3,8 @@
 import pytest
 
 from dashboard.metrics import query
+from dashboard.metrics.access import Scope
+from ingestion.warehouse.kpis import Filter, load_kpis
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -32,3 +34,10 @@ def test_what_a_source_does_not_bring_is_not_connected(servicenow: query.Snapsho
     brought = query.meta(servicenow, "datasets").to_dicts()
     assert {row["dataset"] for row in brought if row["row_count"]} >= {"tickets", "ticket_events"}
     assert not {row["dataset"] for row in brought if row["row_count"]} & {"orders", "surveys", "visits"}
+
+
+@pytest.mark.parametrize("kpi", ["first_response_time", "sla_response_met", "csat", "repurchase_90d"])
+def test_a_kpi_whose_facts_the_log_does_not_tell_is_not_connected(servicenow: query.Snapshot, kpi: str) -> None:
+    """Above all no reply times: an incident whose replies are unknown is not an unanswered one."""
+    (value,) = query.values(servicenow, Scope.everything(), load_kpis()[kpi], Filter()).to_dicts()
+    assert (value["state"], value["value"]) == ("not_connected", None)

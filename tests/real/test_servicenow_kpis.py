@@ -10,6 +10,7 @@ import io
 import zipfile
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +37,7 @@ class Log:
     as_of: pd.Timestamp
 
 
+@cache
 def read_log(path: Path) -> Log:
     if path.suffix == ".zip":
         with zipfile.ZipFile(path) as archive:

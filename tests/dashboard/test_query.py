@@ -1,0 +1,358 @@
+"""The read side on a sample night: any slice adds up, drills down, and hides what its reader may not see."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from fractions import Fraction
+from random import Random
+
+import chinese_calendar
+import numpy as np
+import polars as pl
+import pytest
+
+from dashboard.metrics import query
+from dashboard.metrics.access import Scope
+from dashboard.metrics.query import Filter, Snapshot
+from ingestion.warehouse.kpis import Kpi, KpiQuestionInvalid, Query, load_kpis
+
+pytestmark = pytest.mark.slow
+
+EVERYTHING = Scope.everything()
+KPIS = load_kpis()
+BOTH_YEARS = Filter(date(2023, 7, 1), date(2025, 6, 30))
+EACH_KPI = pytest.mark.parametrize("kpi", KPIS.values(), ids=lambda kpi: kpi.id)
+SLICED = ("region", "area", "tier", "channel", "customer_type", "product_group", "is_vip")
+
+
+@pytest.fixture(scope="session")
+def slices(sample_snapshot: Snapshot) -> dict[str, list[str]]:
+    """The values of each dimension, most frequent first."""
+    found = sample_snapshot.run(
+        Query("select dimension, value from marts.mart_dimensions order by dimension, unit_count desc, value", ())
+    )
+    return {name: found.filter(dimension=name)["value"].to_list() for name in SLICED}
+
+
+def broad(random: Random, slices: dict[str, list[str]]) -> Filter:
+    """A year or more, at most cut by half of the values of one dimension."""
+    first = date(2023, 7, 1) + timedelta(days=random.randrange(200))
+    where = {}
+    if random.random() < 0.7:
+        name = random.choice(SLICED)
+        values = slices[name]
+        where[name] = tuple({values[0], *random.sample(values, (len(values) + 1) // 2)})
+    return Filter(first, date(2025, 6, random.randint(1, 30)), where)
+
+
+def narrow(random: Random, slices: dict[str, list[str]]) -> Filter:
+    """Some weeks, cut by up to three dimensions."""
+    first = date(2023, 7, 1) + timedelta(days=random.randrange(600))
+    names = random.sample(SLICED, random.randint(0, 3))
+    where = {name: tuple(random.sample(slices[name], min(2, len(slices[name])))) for name in names}
+    return Filter(first, first + timedelta(days=random.randrange(20, 120)), where)
+
+
+def total(snapshot: Snapshot, kpi: Kpi, wanted: Filter, scope: Scope = EVERYTHING) -> dict[str, object]:
+    return query.values(snapshot, scope, kpi, wanted).row(0, named=True)
+
+
+def drilled(snapshot: Snapshot, kpi: Kpi, wanted: Filter, scope: Scope = EVERYTHING) -> tuple[float, int]:
+    """Numerator and number of units from the listed rows alone."""
+    units = query.rows(snapshot, scope, kpi, wanted, "denominator")
+    contributing = query.rows(snapshot, scope, kpi, wanted, "numerator")
+    if kpi.kind in ("mean", "nps"):
+        return float(contributing[kpi.numerator].sum()), units.height
+    return contributing.height, units.height
+
+
+# --- any slice ----------------------------------------------------------------------------------------------------
+
+
+@EACH_KPI
+def test_drill_rows_reproduce_numerator_and_denominator(
+    sample_snapshot: Snapshot, slices: dict[str, list[str]], kpi: Kpi
+) -> None:
+    random = Random(kpi.id)
+    asked = [broad(random, slices) for _ in range(6)] + [narrow(random, slices) for _ in range(4)]
+    sizes = []
+    for wanted in asked:
+        row = total(sample_snapshot, kpi, wanted)
+        assert drilled(sample_snapshot, kpi, wanted) == (row["numerator"], row["n"]), wanted
+        sizes.append(row["n"])
+    if kpi.kind == "stock":  # a handful of open units at one day's end
+        assert any(sizes)
+    else:
+        assert sum(size >= 10 for size in sizes) >= len(sizes) / 2
+
+
+@EACH_KPI
+def test_totals_equal_the_sums_over_any_partition(sample_snapshot: Snapshot, kpi: Kpi) -> None:
+    row = total(sample_snapshot, kpi, BOTH_YEARS)
+    assert row["n"]
+    for dimension in kpi.dimensions:
+        parts = query.values(sample_snapshot, EVERYTHING, kpi, BOTH_YEARS, by=(dimension,))
+        assert (parts["numerator"].sum(), parts["n"].sum()) == (row["numerator"], row["n"]), dimension
+        assert parts[dimension].null_count() == 0
+    if kpi.over_time == "sum":
+        for period in ("month", "quarter", "year"):
+            parts = query.values(sample_snapshot, EVERYTHING, kpi, BOTH_YEARS, period=period)
+            assert (parts["numerator"].sum(), parts["n"].sum()) == (row["numerator"], row["n"]), period
+
+
+@EACH_KPI
+def test_values_lie_where_they_must_and_inside_their_interval(sample_snapshot: Snapshot, kpi: Kpi) -> None:
+    low, high = {"ratio": (0, 1), "points": (-100, 100), "score": (1, 5)}.get(kpi.unit, (0, float("inf")))
+    for row in query.values(sample_snapshot, EVERYTHING, kpi, Filter(), by=("area",), period="quarter").to_dicts():
+        if row["value"] is None:
+            assert row["state"] in ("empty", "not_reached")
+            continue
+        assert low <= row["value"] <= high
+        assert row["lower"] is None or row["lower"] <= row["value"] + 1e-12
+        assert row["upper"] is None or row["upper"] >= row["value"] - 1e-12
+
+
+def test_the_last_day_stands_for_a_period_of_a_stock(sample_snapshot: Snapshot) -> None:
+    days = query.values(sample_snapshot, EVERYTHING, KPIS["backlog"], BOTH_YEARS, period="day")
+    months = query.values(sample_snapshot, EVERYTHING, KPIS["backlog"], BOTH_YEARS, period="month")
+    by_day = dict(days.select("period", "numerator").rows())
+    for month, count in months.select("period", "numerator").rows():
+        after = (month + timedelta(days=31)).replace(day=1)
+        assert count == by_day[after - timedelta(days=1)]
+
+
+def test_churn_of_a_period_is_that_of_its_first_month(sample_snapshot: Snapshot) -> None:
+    months = query.values(sample_snapshot, EVERYTHING, KPIS["churn_365d"], BOTH_YEARS, period="month")
+    quarters = query.values(sample_snapshot, EVERYTHING, KPIS["churn_365d"], BOTH_YEARS, period="quarter")
+    by_month = {row["period"]: row for row in months.to_dicts()}
+    assert quarters.height == 8
+    for row in quarters.to_dicts():
+        assert row == by_month[row["period"]]
+
+
+# --- one KPI worked out again from the timestamps -----------------------------------------------------------------
+
+FIRST = date(2023, 1, 1)
+OPEN_BEFORE = np.concatenate(
+    [
+        [0],
+        np.cumsum(
+            [
+                chinese_calendar.is_workday(FIRST + timedelta(days=day))
+                and (9 <= minute / 60 < 12 or 13 <= minute / 60 < 18)
+                for day in range(1_000)
+                for minute in range(1_440)
+            ]
+        ),
+    ]
+)
+"""Open minutes from FIRST on, before each minute."""
+
+
+def open_seconds(local: datetime) -> int:
+    seconds = int((local - datetime.combine(FIRST, datetime.min.time())).total_seconds())
+    whole = int(OPEN_BEFORE[seconds // 60])
+    return 60 * whole + (seconds % 60) * (int(OPEN_BEFORE[seconds // 60 + 1]) - whole)
+
+
+def median(waits: list[tuple[int, bool]]) -> int | None:
+    """Kaplan-Meier in whole numbers."""
+    survival = Fraction(1)
+    for time in sorted({wait for wait, _ in waits}):
+        at_risk = sum(wait >= time for wait, _ in waits)
+        survival *= 1 - Fraction(sum(wait == time and ended for wait, ended in waits), at_risk)
+        if survival <= Fraction(1, 2):
+            return time
+    return None
+
+
+def test_first_response_time_by_tier_and_month_from_the_timestamps_alone(sample_snapshot: Snapshot) -> None:
+    raw = sample_snapshot.run(
+        Query(
+            "select tier, created_at, response_start_at, first_response_at from core.fct_tickets where is_counted", ()
+        )
+    )
+    shift = timedelta(hours=8)
+    waits: dict[tuple[date, str], list[tuple[int, bool]]] = {}
+    for tier, created, start, answered in raw.rows():
+        if start is not None and (created + shift).date() >= date(2024, 7, 1):
+            end = sample_snapshot.as_of if answered is None else answered
+            wait = open_seconds(end + shift) - open_seconds(start + shift)
+            waits.setdefault(((created + shift).date().replace(day=1), tier), []).append((wait, answered is not None))
+    kpi = KPIS["first_response_time"]
+    found = query.values(sample_snapshot, EVERYTHING, kpi, Filter(), by=("tier",), period="month")
+    seen = {(row["period"], row["tier"]): row for row in found.to_dicts() if row["n"]}
+    assert set(seen) == set(waits)
+    assert len(seen) > 40
+    for key, group in waits.items():
+        expected = (median(group), sum(ended for _, ended in group), len(group))
+        assert (seen[key]["value"], seen[key]["numerator"], seen[key]["n"]) == expected, key
+
+
+# --- the question -------------------------------------------------------------------------------------------------
+
+
+def test_without_dates_the_last_twelve_full_months_are_shown(sample_snapshot: Snapshot) -> None:
+    """as_of is the midnight that ends 2025-06-30 in Shanghai."""
+    assert sample_snapshot.last_date == date(2025, 6, 30)
+    found = query.values(sample_snapshot, EVERYTHING, KPIS["ticket_volume"], Filter(), period="month")
+    assert found["period"].to_list()[::11] == [date(2024, 7, 1), date(2025, 6, 1)]
+    assert found.height == 12
+    assert found["numerator"].min() > 0
+    for name, expected in (
+        ("kpi", "ticket_volume"),
+        ("as_of", sample_snapshot.as_of),
+        ("run_id", sample_snapshot.run_id),
+        ("definition_version", KPIS["ticket_volume"].version),
+    ):
+        assert found[name].unique().to_list() == [expected]
+
+
+def test_values_of_one_dimension_are_or_and_dimensions_are_and(sample_snapshot: Snapshot) -> None:
+    kpi = KPIS["ticket_volume"]
+    counts = query.values(sample_snapshot, EVERYTHING, kpi, BOTH_YEARS, by=("tier", "channel"))
+    part = counts.filter(pl.col("tier").is_in(["gold", "vip"]) & (pl.col("channel") == "phone"))
+    wanted = Filter(BOTH_YEARS.date_from, BOTH_YEARS.date_to, {"tier": ("gold", "vip"), "channel": ("phone",)})
+    assert total(sample_snapshot, kpi, wanted)["numerator"] == part["numerator"].sum() > 0
+
+
+def test_both_ends_of_the_dates_belong_to_them(sample_snapshot: Snapshot) -> None:
+    kpi = KPIS["ticket_volume"]
+    days = query.values(sample_snapshot, EVERYTHING, kpi, Filter(date(2025, 3, 3), date(2025, 3, 5)), period="day")
+    one = [
+        total(sample_snapshot, kpi, Filter(date(2025, 3, day), date(2025, 3, day)))["numerator"] for day in (3, 4, 5)
+    ]
+    assert days["numerator"].to_list() == one
+    assert total(sample_snapshot, kpi, Filter(date(2025, 3, 3), date(2025, 3, 5)))["numerator"] == sum(map(int, one))
+
+
+@EACH_KPI
+def test_periods_without_units_are_there_and_empty(sample_snapshot: Snapshot, kpi: Kpi) -> None:
+    nowhere = Filter(date(2025, 1, 1), date(2025, 6, 30), {"region": ("nowhere",)})
+    found = query.values(sample_snapshot, EVERYTHING, kpi, nowhere, period="month")
+    assert found["period"].to_list() == [date(2025, month, 1) for month in range(1, 7)]
+    assert found["state"].unique().to_list() == ["empty"]
+    assert found["n"].unique().to_list() == [0]
+    assert found["value"].null_count() == 6
+    assert query.values(sample_snapshot, EVERYTHING, kpi, nowhere)["state"].to_list() == ["empty"]
+    assert query.rows(sample_snapshot, EVERYTHING, kpi, nowhere).is_empty()
+
+
+@pytest.mark.parametrize(
+    ("kpi", "wanted", "by", "period", "code"),
+    [
+        ("csat", Filter(), ("mood",), "total", "unknown_dimension"),
+        ("csat", Filter(where={"mood": ("good",)}), (), "total", "unknown_dimension"),
+        ("csat", Filter(), ("tier; drop table x",), "total", "unknown_dimension"),
+        ("csat", Filter(), ("tier", "tier"), "total", "dimension_twice"),
+        ("csat", Filter(date(2025, 5, 1), date(2025, 4, 1)), (), "total", "dates_reversed"),
+        ("csat", Filter(), (), "fortnight", "unknown_period"),
+        ("churn_365d", Filter(), (), "week", "period_too_short"),
+        ("churn_365d", Filter(), (), "day", "period_too_short"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(
+    sample_snapshot: Snapshot, kpi: str, wanted: Filter, by: tuple[str, ...], period: str, code: str
+) -> None:
+    with pytest.raises(KpiQuestionInvalid) as refused:
+        query.values(sample_snapshot, EVERYTHING, KPIS[kpi], wanted, by, period)
+    assert refused.value.code == code
+
+
+def test_only_kaplan_meier_kpis_have_a_curve_and_only_known_parts_and_tables_are_listed(
+    sample_snapshot: Snapshot,
+) -> None:
+    for code, ask in (
+        ("no_curve", lambda: query.curve(sample_snapshot, EVERYTHING, KPIS["csat"], Filter())),
+        ("unknown_part", lambda: query.rows(sample_snapshot, EVERYTHING, KPIS["csat"], Filter(), "both")),
+        ("unknown_table", lambda: query.table(sample_snapshot, EVERYTHING, "meta.loads", Filter())),
+        ("unknown_table", lambda: query.meta(sample_snapshot, "people")),
+    ):
+        with pytest.raises(KpiQuestionInvalid) as refused:
+            ask()
+        assert refused.value.code == code
+
+
+def test_a_value_that_was_typed_is_never_sql(sample_snapshot: Snapshot) -> None:
+    odd = Filter(where={"region": ("' or true --", "广东'")})
+    assert total(sample_snapshot, KPIS["ticket_volume"], odd)["state"] == "empty"
+
+
+def test_a_curve_ends_in_the_value_of_its_kpi(sample_snapshot: Snapshot) -> None:
+    kpi = KPIS["resolution_time"]
+    curve = query.curve(sample_snapshot, EVERYTHING, kpi, Filter())
+    row = total(sample_snapshot, kpi, Filter())
+    assert curve["at_risk"][0] == row["n"]
+    assert curve["events"].sum() == row["numerator"]
+    assert curve.filter(pl.col("survival") <= 0.5 + 1e-9)["duration"][0] == row["value"]
+    assert curve["survival"].is_sorted(descending=True)
+
+
+def test_what_no_source_brings_is_not_connected_and_never_zero(make_snapshot: Callable[..., Snapshot]) -> None:
+    tickets = (
+        "source | ticket_id | channel | status | created_at       | resolved_at\n"
+        "sample | 1         | phone   | solved | 2025-03-03 02:00 | 2025-03-03 03:00"
+    )
+    snapshot = make_snapshot({"raw.tickets": tickets})
+    for kpi in KPIS.values():
+        for row in query.values(snapshot, EVERYTHING, kpi, Filter(), period="quarter").to_dicts():
+            if set(kpi.datasets) <= {"tickets"}:
+                assert row["state"] != "not_connected"
+            else:
+                assert (row["state"], row["value"], row["numerator"]) == ("not_connected", None, None), kpi.id
+
+
+# --- who may see what ---------------------------------------------------------------------------------------------
+
+TWO = Scope(regions=("广东", "浙江"))
+
+
+@EACH_KPI
+def test_a_reader_of_two_regions_sees_these_and_nothing_else(sample_snapshot: Snapshot, kpi: Kpi) -> None:
+    asked = Filter(BOTH_YEARS.date_from, BOTH_YEARS.date_to, {"region": ("广东", "浙江")})
+    everyone = query.values(sample_snapshot, EVERYTHING, kpi, asked, by=("region",))
+    seen = query.values(sample_snapshot, TWO, kpi, BOTH_YEARS, by=("region",))
+    assert seen.rows() == everyone.rows()
+    assert total(sample_snapshot, kpi, BOTH_YEARS, TWO) == total(sample_snapshot, kpi, asked)
+    assert set(query.rows(sample_snapshot, TWO, kpi, BOTH_YEARS)["region"]) <= {"广东", "浙江"}
+    elsewhere = Filter(BOTH_YEARS.date_from, BOTH_YEARS.date_to, {"region": ("北京",)})
+    assert total(sample_snapshot, kpi, elsewhere, TWO)["n"] == 0
+    assert query.rows(sample_snapshot, TWO, kpi, elsewhere).is_empty()
+    nobody = Scope(regions=())
+    assert total(sample_snapshot, kpi, BOTH_YEARS, nobody)["n"] == 0
+    assert query.rows(sample_snapshot, nobody, kpi, BOTH_YEARS).is_empty()
+    if kpi.kind.startswith("km_"):
+        assert query.curve(sample_snapshot, TWO, kpi, BOTH_YEARS).equals(
+            query.curve(sample_snapshot, EVERYTHING, kpi, asked)
+        )
+
+
+def test_tables_and_slices_keep_to_the_readers_regions(sample_snapshot: Snapshot) -> None:
+    for name in sample_snapshot.columns:
+        columns = sample_snapshot.columns[name]
+        if name.startswith("marts.") and "date" in columns:
+            shown = query.table(sample_snapshot, TWO, name, BOTH_YEARS)
+            assert set(shown["region"]) <= {"广东", "浙江"}, name
+    assert set(query.dimension_values(sample_snapshot, TWO, "region")) == {"广东", "浙江"}
+    assert query.dimension_values(sample_snapshot, Scope(regions=()), "region") == []
+
+
+# --- many readers at once -----------------------------------------------------------------------------------------
+
+
+def test_eight_threads_get_what_one_gets(sample_snapshot: Snapshot, slices: dict[str, list[str]]) -> None:
+    random = Random(8)
+    questions = [
+        (KPIS[kpi], narrow(random, slices), by, period)
+        for kpi in ("sla_response_met", "first_response_time", "csat", "ticket_volume", "complaint_within_24h", "nps")
+        for by, period in (((), "total"), (("tier",), "month"), ((), "week"))
+    ]
+    alone = [query.values(sample_snapshot, EVERYTHING, *question) for question in questions]
+
+    def differing(seed: int) -> int:
+        order = Random(seed)
+        picked = (order.randrange(len(questions)) for _ in range(200))
+        return sum(not query.values(sample_snapshot, EVERYTHING, *questions[n]).equals(alone[n]) for n in picked)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(differing, range(8))) == [0] * 8
