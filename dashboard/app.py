@@ -67,7 +67,7 @@ def main() -> None:
 
 def _may_enter(t: Translate) -> bool:
     """Where `aftercare serve` opened the port to others, a reader says first who she is."""
-    if os.environ.get("AFTERCARE_LOGIN") != "1" or st.user.is_logged_in:
+    if os.environ.get("AFTERCARE_LOGIN") != "1" or st.user.get("is_logged_in"):
         return True
     st.title(t("login.title"), anchor=False)
     st.button(t("login.button"), on_click=st.login, type="primary", icon=":material/login:")

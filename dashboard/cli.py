@@ -74,8 +74,30 @@ def explain(error: Exception) -> tuple[str, int]:
         return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)
-    gist = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-    return f"{t('cli.unexpected', error=gist)}\n{_state()}", shared.FAILED
+    said = [_storage_words(error) or t("cli.unexpected", error=_gist(error)), _state(), _last_log()]
+    return "\n".join(filter(None, said)), shared.FAILED
+
+
+def _gist(error: Exception) -> str:
+    """Type and first line: the rest of a message may quote a customer's data."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+
+
+def _storage_words(error: Exception) -> str:
+    """Words for a full disk, a missing permission and the like; '' for any other failure."""
+    if isinstance(error, OSError):
+        return t("cli.storage", path=error.filename or "", reason=error.strerror or type(error).__name__)
+    import duckdb
+
+    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        return t("cli.storage", path="", reason=_gist(error))
+    return ""
+
+
+def _last_log() -> str:
+    """Where the run that failed wrote what it did; '' where no run did."""
+    logs = sorted((shared.in_use[-1].home / "logs").glob("*.log")) if shared.in_use else []
+    return t("cli.details", log=logs[-1]) if logs else ""
 
 
 def _settings_words(error: ValidationError) -> str:

@@ -22,6 +22,7 @@ _SLICES: Final = (
     "response_state", "resolution_state", "result", "grade", "reason", "region", "area", "tier", "channel",
     "customer_type", "product", "category", "priority", "team", "kind", "dimension",
 )  # fmt: skip
+_KEYS: Final = ("visit_key", "survey_key", "ticket_key", "complaint_key", "order_key", "customer_key", "asset_key")
 _MORE: Final = ("score", "fault_code", "status", "outcome", "amount", "currency", "agent_turn_count")
 # Who worked on a case is no business of a KPI's reader.
 _PEOPLE: Final = ("agent_id", "owner_id", "first_owner_id", "engineer_id")
@@ -44,6 +45,13 @@ def show(view: View, kpi: Kpi, reading: Reading) -> None:
             goals_table(view, kpi)
 
     dialog()
+
+
+def entry(view: View, kpi: Kpi) -> None:
+    """One entry of the dictionary, folded up."""
+    with st.expander(f"**{kpi.label[view.lang]}** · {kpi.meaning[view.lang]}"):
+        definition(view, kpi)
+        goals_table(view, kpi)
 
 
 def definition(view: View, kpi: Kpi) -> None:
@@ -107,13 +115,14 @@ def _rows(view: View, kpi: Kpi) -> None:
 def columns(present: Sequence[str], kpi: Kpi) -> list[str]:
     """Of a fact's many columns those that a reader needs to follow one KPI: who, when, how long, counted or not.
 
-    Keys are shown only where no readable id stands for them; the columns the KPI's entry names always are.
+    Keys come last, and first only where the fact has no readable id; the columns that the KPI's entry names
+    are always there.
     """
     ids = [name for name in present if name.endswith("_id") and name not in _PEOPLE]
-    keys = [name for name in present if name.endswith("_key") and f"{name.removesuffix('_key')}_id" not in present]
+    keys = [name for name in _KEYS if name in present and f"{name.removesuffix('_key')}_id" not in present]
     named = re.findall(r"[a-z_0-9]+", " ".join(filter(None, (kpi.duration, kpi.limit, kpi.event, kpi.numerator))))
     times = [name for name in present if name.endswith("_at")]
-    wanted = [*ids, *keys, kpi.time, *named, *_SLICES, *times, *_MORE]
+    wanted = [*(ids or keys), kpi.time, *named, *_SLICES, *times, *_MORE, *keys]
     return [name for name in dict.fromkeys(wanted) if name in present]
 
 

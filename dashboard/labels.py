@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 _POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "channels.csv"}
-_SAME_VALUES: Final = {"tier_from": "tier", "tier_to": "tier", "resolution_state": "response_state", "dimension": "survey_dimension"}
+_SAME_VALUES: Final = {
+    "tier_from": "tier",
+    "tier_to": "tier",
+    "resolution_state": "response_state",
+    "dimension": "survey_dimension",
+}
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, formats, parts, shapes, theme
+from dashboard import charts, formats, parts, shapes, theme, words
 from data_checks import contract
 from data_checks.rules import rules
+from ingestion.errors import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,33 +63,16 @@ def loads(view: View) -> None:
     parts.table(view, _only(told, _LOAD_COLUMNS), height=330)
 
 
-def reasons(view: View) -> pl.DataFrame:
-    """Why rows were held back: reason (in words), count, share."""
-    frame = _quarantine(view)
-    if frame.is_empty():
-        return pl.DataFrame(schema={"reason": pl.String, "count": pl.Int64, "share": pl.Float64})
-    counts = shapes.counted(frame.group_by("code").agg(pl.col("row_count").sum()), "code", "row_count", top=20)
-    return shapes.labelled(counts.rename({"code": "reason"}), "reason", lambda code: _rule_label(view, str(code)))
-
-
 def quarantine(view: View) -> None:
     """Why rows were held back, where they lie, and what to do about each reason."""
     frame = _quarantine(view)
     if frame.is_empty():
         st.success(view.t("quality.no_quarantine"), icon=":material/task_alt:")
         return
-    parts.chart(
-        view,
-        reasons(view),
-        lambda counts: charts.ranked_counts(counts, "reason", view.lang, view.t, colour=theme.ORANGE),
-    )
-    known = rules()
-    words = {code: rule.advice[view.lang] for code, rule in known.items()}
-    told = frame.with_columns(
-        pl.Series("reason", [_rule_label(view, code) for code in frame["code"]], dtype=pl.String),
-        pl.col("code").replace_strict(words, default=formats.MISSING).alias("advice"),
-    ).sort("row_count", descending=True)
-    parts.table(view, _only(told, _ADVICE_COLUMNS))
+    counts = shapes.counted(frame.group_by("reason").agg(pl.col("row_count").sum()), "reason", "row_count", top=20)
+    draw = charts.ranked_counts
+    parts.chart(view, counts, lambda told: draw(told, "reason", view.lang, view.t, colour=theme.ORANGE))
+    parts.table(view, _only(frame.sort("row_count", descending=True), _ADVICE_COLUMNS))
 
 
 def checks(view: View) -> None:
@@ -129,23 +113,20 @@ def datasets(view: View) -> None:
 
 
 def _quarantine(view: View) -> pl.DataFrame:
-    """Rows held back by file, column and reason, with row_count."""
+    """Rows held back by file, column and reason: row_count, with the reason and its advice in words."""
     places = ("source", "feed", "file", "dataset", "column_name", "code")
-    return view.meta("quarantine").group_by(places).agg(pl.len().cast(pl.Int64).alias("row_count")).sort(places)
-
-
-def _rule_label(view: View, code: str) -> str:
-    rule = rules().get(code)
-    return rule.label[view.lang] if rule else code
+    counted = view.meta("quarantine").group_by(places).agg(pl.len().cast(pl.Int64).alias("row_count")).sort(places)
+    known = rules()
+    reasons = [words.reason(view.lang, code) or code for code in counted["code"]]
+    advice = [known[code].advice[view.lang] if code in known else "" for code in counted["code"]]
+    return counted.with_columns(
+        pl.Series("reason", reasons, dtype=pl.String), pl.Series("advice", advice, dtype=pl.String)
+    )
 
 
 def _sentence(view: View, row: Mapping[str, Any]) -> str:
-    fields = row.get("fields") or {}
-    known = json.loads(fields) if isinstance(fields, str) else dict(fields)
-    try:
-        return view.t(f"findings.{row['code']}", **known)
-    except KeyError:
-        return f"{_rule_label(view, str(row['code']))} · {', '.join(f'{k}={v}' for k, v in known.items())}"
+    finding = Finding(str(row["code"]), json.loads(row["fields"] or "{}"))
+    return words.sentence(view.t, view.lang, finding)
 
 
 def _only(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

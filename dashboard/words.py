@@ -27,10 +27,12 @@ class Told(Protocol):
 
 def sentence(t: Translate, lang: str, finding: Told) -> str:
     """What happened, where, why, and what to do. A row rule speaks by its own label and advice."""
+    # An empty field (no alike heading, no likely encoding) would leave a hole in the sentence.
+    fields = {name: "—" if value == "" else value for name, value in finding.fields.items()}
     if f"findings.{finding.code}" in texts(lang):
-        return t(f"findings.{finding.code}", **finding.fields)
+        return t(f"findings.{finding.code}", **fields)
     rule = rules()[finding.code]
-    return t("findings.rule", label=rule.label[lang], advice=rule.advice[lang], **finding.fields)
+    return t("findings.rule", label=rule.label[lang], advice=rule.advice[lang], **fields)
 
 
 def reason(lang: str, code: str) -> str:

@@ -7,19 +7,20 @@ import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import gettempdir
 from typing import TYPE_CHECKING
 
 import duckdb
 from filelock import FileLock, Timeout
 
 from ingestion.steps import reached
-from ingestion.warehouse import engines, ledger, snapshots
+from ingestion.warehouse import engines, ledger, models, snapshots
 from ingestion.warehouse.errors import AnotherRun, WarehouseBusy
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ingestion.errors import Finding
     from ingestion.progress import Progress
@@ -102,7 +103,7 @@ class Night:
 @contextmanager
 def lock(home: Path) -> Iterator[Places]:
     """Hold the home for writing. Raises AnotherRun if another process does."""
-    places = Places(home)
+    places = Places(home.expanduser().resolve())
     places.make()
     try:
         with FileLock(places.lock, timeout=0):
@@ -127,25 +128,35 @@ def ledger_open(places: Places) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def night(places: Places, settings: Settings, progress: Progress) -> Iterator[Night]:
+def night(places: Places, settings: Settings, progress: Progress, exports: Path) -> Iterator[Night]:
     """Everything a run needs, opened and recorded; closed and cleaned however it ends. The lock must be held."""
     with ledger_open(places) as con:
         started_at = snapshots.now()
         run_id = _run_id(con, places, started_at)
-    handler = logging.FileHandler(places.log(run_id), encoding="utf-8")
+    with _logged(places.log(run_id)):
+        con = _open_build(places, settings, run_id, exports)
+        tonight = Night(run_id, settings, places, progress, started_at, con)
+        try:
+            ledger.begin_run(tonight.con, run_id, started_at)
+            log.info("run %s begins", run_id)
+            reached("run_recorded")
+            yield tonight
+        finally:
+            tonight.con.close()
+            sweep(places)
+
+
+@contextmanager
+def _logged(file: Path) -> Iterator[None]:
+    """Write the run's log to a file of its own."""
+    handler = logging.FileHandler(file, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     log.propagate = False
-    tonight = Night(run_id, settings, places, progress, started_at, _open_build(places, settings, run_id))
     try:
-        ledger.begin_run(tonight.con, run_id, started_at)
-        log.info("run %s begins", run_id)
-        reached("run_recorded")
-        yield tonight
+        yield
     finally:
-        tonight.con.close()
-        sweep(places)
         log.removeHandler(handler)
         handler.close()
 
@@ -166,11 +177,13 @@ def _open_ledger(places: Places) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _open_build(places: Places, settings: Settings, run_id: str) -> duckdb.DuckDBPyConnection:
+def _open_build(places: Places, settings: Settings, run_id: str, exports: Path) -> duckdb.DuckDBPyConnection:
     (places.scratch / run_id).mkdir()
     con = engines.open_writer(places.build(run_id), places, settings)
     _attach_warehouse(con, places)
     engines.attach(con, places.scratch / run_id / "scratch.duckdb", "scratch")
+    # Predicates in a source.toml and names of files are other people's text: neither reaches any other file.
+    engines.confine(con, [places.home, exports, models.SQL_DIR, Path(gettempdir())])
     return con
 
 

@@ -6,6 +6,7 @@ whatever stops or kills a run, the next one starts from what the last published 
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -73,7 +74,7 @@ def run(
     if engine == "spark":
         spark.require()
     sources = load_sources(settings.home / "mappings")
-    with lock(settings.home) as places, night(places, settings, progress or Silent()) as tonight:
+    with lock(settings.home) as places, night(places, settings, progress or Silent(), exports) as tonight:
         try:
             return _run(tonight, exports, sources, as_of, engine)
         except Stopped:
@@ -108,7 +109,13 @@ def _run(
 def look(tonight: Night, exports: Path, sources: Mapping[str, Source]) -> list[Arrival]:
     """Tonight's files; what is wrong with the others is told."""
     tonight.progress.stage("look")
-    found = inbox.look(exports, sources, ledger.known_files(tonight.con), tonight.settings.settle_seconds)
+
+    def wait(seconds: float) -> None:
+        tonight.progress.stage("settle")
+        time.sleep(seconds)
+
+    known = ledger.known_files(tonight.con)
+    found = inbox.look(exports, sources, known, tonight.settings.settle_seconds, wait)
     for finding in found.findings:
         tonight.tell("warn", finding)
     reached("looked")
@@ -136,7 +143,7 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
         landed.append(one)
         log.info("landed %s/%s %s: %s records", one.source, one.feed, one.file, one.rows_read)
         reached("landed_file")
-    judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=_namespaces(sources))
+    judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=waiting.namespaces_of(sources))
     reached("references_judged")
     for one in landed:
         for finding in one.warnings:
@@ -166,12 +173,8 @@ def append(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) 
         tonight.con.execute("commit")
         tonight.loads.append(load)
         reached("load_appended")
-    waiting.release(tonight.con, tonight.run_id, _namespaces(sources))
+    waiting.release(tonight.con, tonight.run_id, waiting.namespaces_of(sources))
     reached("waiting_judged")
-
-
-def _namespaces(sources: Mapping[str, Source]) -> dict[str, str]:
-    return {source.name: source.customer_namespace for source in sources.values()}
 
 
 def _load(tonight: Night, one: Landed, load_seq: int) -> ledger.Load:

@@ -1,12 +1,16 @@
 """Fixtures shared by all rooms: run one model on a few rows written as a table."""
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 
 import duckdb
 import pytest
 
-from dashboard.metrics.query import Snapshot
+from dashboard.metrics.query import Snapshot, open_snapshot
 from data_checks.contract import datasets
+from ingestion import pipeline
+from ingestion.samples import write_samples
+from ingestion.settings import Settings
 from ingestion.sqltext import quoted
 from ingestion.warehouse import engines, models, raw
 
@@ -104,6 +108,9 @@ def run_model() -> Iterator[RunModel]:
 
 MakeSnapshot = Callable[..., Snapshot]
 
+SAMPLE_TICKETS = 6_000
+SAMPLE_UNTIL = date(2025, 6, 30)
+
 
 @pytest.fixture(scope="session")
 def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
@@ -136,3 +143,15 @@ def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
         return Snapshot(run_id="R1", as_of=told[0], published_at=told[0], file=file)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def sample_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """What readers see after one night on the sample exports: two years that end with 2025-06-30."""
+    home = tmp_path_factory.mktemp("sample")
+    write_samples(home / "exports", tickets=SAMPLE_TICKETS, until=SAMPLE_UNTIL)
+    outcome = pipeline.run(home / "exports", Settings(home=home / "warehouse", settle_seconds=0))
+    assert outcome.verdict == "published", outcome.findings
+    snapshot = open_snapshot(home / "warehouse")
+    assert snapshot is not None
+    return snapshot

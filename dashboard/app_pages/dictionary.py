@@ -14,6 +14,4 @@ wanted = st.text_input(
 found = search.kpis(load_kpis().values(), wanted)
 st.caption(view.t("dictionary.found", count=len(found)))
 for kpi in found:
-    with st.expander(f"**{kpi.label[view.lang]}** · {kpi.meaning[view.lang]}"):
-        drill.definition(view, kpi)
-        drill.goals_table(view, kpi)
+    drill.entry(view, kpi)

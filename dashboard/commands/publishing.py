@@ -16,11 +16,9 @@ def retract(
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    from ingestion.night import ledger_open, lock
-    from ingestion.warehouse import ledger
+    from ingestion.retract import retract as withdraw
 
-    with lock(shared.settings(home).home) as places, ledger_open(places) as con:
-        load = ledger.retract(con, sha256, because)
+    load = withdraw(shared.settings(home).home, sha256, because)
     typer.echo(t("cli.retract.done", file=load.file, rows=load.rows_loaded))
 
 

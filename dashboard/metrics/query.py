@@ -222,9 +222,10 @@ def sums(
     is an error, never ignored. Raises KpiQuestionInvalid.
     """
     columns = snapshot.columns.get(mart, ())
-    if not columns or not mart.startswith("marts."):
+    if "date" not in columns or not mart.startswith("marts."):
         raise KpiQuestionInvalid("unknown_table", table=mart)
     complete = complete_filter(snapshot, wanted)
+    kpi_sql.check_dates(complete)
     for column in (*by, *complete.where):
         if column not in columns:
             raise KpiQuestionInvalid("unknown_column", table=mart, column=column)

@@ -104,14 +104,12 @@ def _judge_casts(con: DuckDBPyConnection, typed: Typed) -> None:
 
 
 def _exclude(con: DuckDBPyConnection, typed: Typed) -> None:
-    """Leave out rows that `where` does not choose, but never one with a fault: that must not go unseen."""
+    """Leave out rows that `where` does not choose. Their casts are judged by now: no fault goes unseen."""
     if not typed.map.where:
         return
     con.execute(
-        f"insert into {EXCLUDED} select _row, ? from {typed.view} "
-        f"where not coalesce({typed.map.where}, false) "
-        f"and _row not in (select _row from {FAULTS} where dataset = ?)",
-        [typed.map.name, typed.map.name],
+        f"insert into {EXCLUDED} select _row, ? from {typed.view} where not coalesce({typed.map.where}, false)",
+        [typed.map.name],
     )
     con.execute(
         f"delete from {typed.table} where _row in (select _row from {EXCLUDED} where dataset = ?)", [typed.map.name]

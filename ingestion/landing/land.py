@@ -47,7 +47,7 @@ def land_file(
         work: where temporary copies go while the file is read; by default the system's temporary folder.
 
     Raises:
-        IngestionError: the file as a whole cannot be taken in; nothing of it landed.
+        IngestionError: the file as a whole cannot be taken in; nothing in <catalog>.landing may be used.
     """
     sha256, size = fingerprint(file.path)
     landed = Landed(

@@ -85,14 +85,17 @@ def _original(typed: Typed, names: Sequence[str]) -> str:
 
 
 def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None:
-    """Count what became of each record: held back, in a table (or taken into a row there), or a repeat."""
+    """Count what became of each record: held back, a row somewhere (its own or one it is part of), or a repeat.
+
+    A record that gives rows to several datasets is a repeat only if it adds a row to none of them.
+    """
     tables = [f"select source_row as _row from {landing_table(catalog, landed.table(d))}" for d in landed.datasets]
-    taken = " union ".join([*tables, f"select _row from {ABSORBED}", f"select _row from {EXCLUDED}"])
+    written = " union ".join(tables)
+    repeats = f"select _row from {REPEATS} except ({written}) except (from {HELD})"
+    parts = " union ".join([*tables, f"select _row from {ABSORBED}", f"select _row from {EXCLUDED}"])
     landed.rows_quarantined = _count(con, f"select count(*) from {HELD}")
-    landed.rows_loaded = _count(con, f"select count(*) from (({taken}) except (from {HELD}))")
-    landed.rows_duplicate = _count(
-        con, f"select count(*) from (select _row from {REPEATS} except ({taken}) except (from {HELD}))"
-    )
+    landed.rows_duplicate = _count(con, f"select count(*) from ({repeats})")
+    landed.rows_loaded = _count(con, f"select count(*) from (({parts}) except (from {HELD}) except ({repeats}))")
 
 
 def write_held(

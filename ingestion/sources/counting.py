@@ -123,8 +123,11 @@ class _Scan:
             ends, seen = np.append(ends, self.position), np.append(seen, self.delimiters)
         starts = np.concatenate([[self.start], ends[:-1] + 1])[: len(ends)].astype(np.int64)
         cells = np.diff(seen, prepend=0) + 1
-        # A line of nothing is no record; where lines end in CRLF, the CR still lies before each end.
-        kept = ends - starts > (1 if self.newline == "\r\n" else 0)
+        # A line of nothing is no record; where lines end in CRLF, the CR still lies before each end but the last.
+        ending = np.full(len(ends), 1 if self.newline == "\r\n" else 0)
+        if last < self.position:
+            ending[-1] = 0
+        kept = ends - starts > ending
         if (cells[kept] != width).any():
             return None
         return Count(path, starts[kept], ends[kept], np.concatenate([nothing, *self.inner]))

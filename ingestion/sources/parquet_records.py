@@ -69,9 +69,9 @@ def _text(column: str, type: str) -> str:
         text = f"strftime(cast({utc if zoned else column} as timestamp), {literal(TYPED_INSTANT)})"
         return f"{text} || '+00:00'" if zoned else text
     if type in ("DOUBLE", "FLOAT"):
-        whole = f"{column} = trunc({column}) and abs({column}) < 1e15"
-        return (
-            f"case when {whole} then cast(cast({column} as bigint) as varchar) "
-            f"else cast(coalesce(try_cast({column} as decimal(38, 12)), {column}) as varchar) end"
-        )
+        # An exponent is no number anybody typed; whole numbers carry no decimals.
+        plain = f"rtrim(rtrim(cast(try_cast({column} as decimal(38, 12)) as varchar), '0'), '.')"
+        text = f"cast({column} as varchar)"
+        whole = f"regexp_replace({text}, '[.]0$', '')"
+        return f"case when contains({text}, 'e') then coalesce({plain}, {text}) else {whole} end"
     return f"cast({column} as varchar)"

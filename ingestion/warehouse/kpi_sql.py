@@ -37,17 +37,22 @@ class Question:
 
     @property
     def dates(self) -> tuple[date, date]:
-        first, last = self.filter.date_from, self.filter.date_to
-        if first is None or last is None:
-            raise KpiQuestionInvalid("dates_missing")
-        return first, last
+        return check_dates(self.filter)
+
+
+def check_dates(wanted: Filter) -> tuple[date, date]:
+    """Both dates of a complete filter. Raises KpiQuestionInvalid."""
+    first, last = wanted.date_from, wanted.date_to
+    if first is None or last is None:
+        raise KpiQuestionInvalid("dates_missing")
+    if first > last:
+        raise KpiQuestionInvalid("dates_reversed", first=first.isoformat(), last=last.isoformat())
+    return first, last
 
 
 def check_question(kpi: Kpi, question: Question) -> None:
     """Refuse what the KPI cannot answer. Raises KpiQuestionInvalid with the code and the names."""
-    first, last = question.dates
-    if first > last:
-        raise KpiQuestionInvalid("dates_reversed", first=first.isoformat(), last=last.isoformat())
+    check_dates(question.filter)
     if question.period not in PERIODS:
         raise KpiQuestionInvalid("unknown_period", period=question.period, known=", ".join(PERIODS))
     if kpi.over_time == "first" and question.period in ("day", "week"):

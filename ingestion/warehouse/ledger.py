@@ -14,7 +14,7 @@ from ingestion.warehouse import raw, waiting
 from ingestion.warehouse.errors import LedgerBroken, NoSuchLoad
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     import duckdb
@@ -177,8 +177,11 @@ def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 1
 
 
-def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str) -> Load:
+def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespaces: Mapping[str, str]) -> Load:
     """Withdraw a load: its rows go, its line in the ledger stays and says why.
+
+    Args:
+        namespaces: source -> customer_namespace, to know whose records pointed into it.
 
     Raises:
         NoSuchLoad: nothing loaded has that hash.
@@ -188,8 +191,7 @@ def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str) -> Load:
         raise NoSuchLoad(sha256=sha256)
     load = Load(**found[0])
     con.execute("begin")
-    raw.delete_load(con, "warehouse", load.load_id)
-    con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load.load_id])
+    waiting.withdraw(con, load.load_id, namespaces)
     con.execute(
         "update warehouse.meta.loads set state = 'retracted', because = ? where load_id = ?",
         [because, load.load_id],

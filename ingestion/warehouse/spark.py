@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from contextlib import contextmanager
+import signal
+import subprocess
+import threading
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from os import environ
 from pathlib import Path
@@ -72,8 +75,7 @@ def build(
         for database in ("raw", *models.FOLDERS):
             session.sql(f"create database if not exists {database}")
         for table in sorted({each for model in ordered for each in model.references if each.startswith("raw.")}):
-            folder = _export(con, f"{catalog_of(table)}.{table}".lstrip("."), workdir / "raw" / table)
-            session.catalog.createTable(table, path=str(folder), source="parquet")
+            _take_over(session, con, table, f"{catalog_of(table)}.{table}".lstrip("."), workdir / "inputs" / table)
         for model in ordered:
             beginning(model.name)
             _run(session, model, statements[model.name])
@@ -126,14 +128,23 @@ def _unit(node: exp.DateDiff) -> str:
     return unit.name.upper() if unit else "DAY"
 
 
-def _export(con: duckdb.DuckDBPyConnection, table: str, folder: Path) -> Path:
-    """Write one input as Parquet. Nested columns (flags, original) stay behind: no model reads them."""
+def _take_over(session: Any, con: duckdb.DuckDBPyConnection, table: str, source: str, folder: Path) -> None:
+    """Hand one input to Spark. Nested columns (flags, original) stay behind: no model reads them."""
+    from pyspark.sql.types import StructType
+
     folder.mkdir(parents=True)
-    described = con.execute(f"describe {table}").fetchall()
-    columns = [quoted(name) for name, data_type, *_ in described if not re.search(r"\[\]$|^STRUCT", data_type)]
+    described = con.execute(f"describe {source}").fetchall()
+    columns = {quoted(row[0]): row[1] for row in described if not re.search(r"\[\]$|^STRUCT", row[1])}
     file = literal(str(folder / "rows.parquet"))
-    con.execute(f"copy (select {', '.join(columns)} from {table}) to {file} (format parquet)")
-    return folder
+    con.execute(f"copy (select {', '.join(columns)} from {source}) to {file} (format parquet)")
+    # Told the types, Spark need not start a job a table to find them out.
+    listed = [f"{name.replace(chr(34), '`')} {_spark_type(data_type)}" for name, data_type in columns.items()]
+    schema = StructType.fromDDL(", ".join(listed))
+    session.catalog.createTable(table, path=str(folder.resolve()), source="parquet", schema=schema)
+
+
+def _spark_type(data_type: str) -> str:
+    return exp.DataType.build(data_type, dialect="duckdb").sql(dialect="spark")
 
 
 def _run(session: Any, model: Model, statement: str) -> None:
@@ -143,7 +154,17 @@ def _run(session: Any, model: Model, statement: str) -> None:
     try:
         session.sql(f"create table {model.name} using parquet as {statement}")
     except (PySparkException, Py4JError) as error:
-        raise ModelFailed(model=model.name, reason=models.first_line(error)) from error
+        raise ModelFailed(model=model.name, reason=_gist(error)) from error
+
+
+def _gist(error: Exception) -> str:
+    """What Spark says of a statement; of data only the kind of fault, since it quotes the value."""
+    from pyspark.errors import AnalysisException, PySparkException
+
+    if isinstance(error, AnalysisException):
+        return models.first_line(error)
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return condition or type(error).__name__
 
 
 def _bring_back(
@@ -166,50 +187,72 @@ def _bring_back(
 def _session(workdir: Path, settings: Settings) -> Iterator[Any]:
     """A Spark of this process alone: no pages, no way in but from this machine, gone afterwards."""
     from py4j.protocol import Py4JError
-    from pyspark import SparkConf, SparkContext, java_gateway
-    from pyspark.errors import PySparkRuntimeError
+    from pyspark import SparkConf, SparkContext
+    from pyspark.logger import PySparkLogger
     from pyspark.sql import SparkSession
 
-    launch: Any = java_gateway.launch_gateway
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        # They would print a failing statement's error, which quotes a customer's data, on the terminal.
+        PySparkLogger.getLogger(name).disabled = True
 
     local = workdir / "local"
     local.mkdir(parents=True)
     conf = SparkConf(loadDefaults=False).setAll(list(_configuration(workdir, local, settings).items()))
-    with (workdir / "spark.log").open("w") as said:
+    interrupt = signal.getsignal(signal.SIGINT)
+    with _java(conf, workdir / "spark.log") as gateway:
+        context = SparkContext(conf=conf, gateway=gateway)
+        try:
+            yield SparkSession(context)
+        finally:
+            # If Java is gone already, what ended it is on its way up.
+            with suppress(Py4JError, OSError):
+                context.stop()
+            if threading.current_thread() is threading.main_thread():
+                # Pyspark leaves its own, which asks a Spark that has ended to cancel its jobs.
+                signal.signal(signal.SIGINT, interrupt)
+
+
+@contextmanager
+def _java(conf: Any, log: Path) -> Iterator[Any]:
+    """The Java process that Spark runs in. What it says on its own goes to `log`, not to the terminal."""
+    from pyspark import SparkContext, java_gateway
+    from pyspark.errors import PySparkRuntimeError
+
+    launch: Any = java_gateway.launch_gateway
+    with log.open("w", encoding="utf-8") as said:
         try:
             gateway = launch(conf, {"stdout": said, "stderr": said})
         except PySparkRuntimeError as error:
-            # The launcher is there and ended at once: Java is too old, or none.
+            # The launcher is there and ended at once: Java is too old.
             raise SparkMissing(missing="Java 17") from error
         try:
-            context = SparkContext(conf=conf, gateway=gateway)
-            try:
-                yield SparkSession(context)
-            finally:
-                context.stop()
-        except Py4JError as error:
-            raise ModelFailed(model="spark", reason=models.first_line(error)) from error
+            yield gateway
         finally:
             gateway.shutdown()
-            gateway.proc.stdin.close()
-            gateway.proc.wait()
-            # Pyspark keeps the first Java process of a Python process for good; a later run needs its own.
+            _end(gateway.proc)
+            # Pyspark keeps the first Java of a Python process for good; a later run needs its own.
             SparkContext._gateway = SparkContext._jvm = None
 
 
+def _end(java: subprocess.Popen[bytes]) -> None:
+    """Java ends by itself when its input ends; one that is stuck is made to."""
+    if java.stdin:
+        java.stdin.close()
+    try:
+        java.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        java.kill()
+        java.wait()
+
+
 def _configuration(workdir: Path, local: Path, settings: Settings) -> dict[str, str]:
-    logging = workdir / "log4j2.properties"
-    logging.write_text("rootLogger.level = error\nrootLogger.appenderRef.out.ref = out\n"
-                       "appender.out.type = Console\nappender.out.name = out\n", encoding="utf-8")  # fmt: skip
     return {
         "spark.app.name": "aftercare",
         "spark.master": f"local[{settings.threads or '*'}]",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.memory": f"{_mebibytes(settings.memory_limit)}m",
-        "spark.driver.extraJavaOptions": (
-            f'"-Dlog4j2.configurationFile={logging.resolve().as_uri()}" "-Djava.io.tmpdir={local.resolve()}"'
-        ),
+        "spark.driver.extraJavaOptions": f'"-Djava.io.tmpdir={local.resolve()}"',
         "spark.local.dir": str(local.resolve()),
         "spark.sql.warehouse.dir": str((workdir / "tables").resolve()),
         "spark.sql.catalogImplementation": "in-memory",
@@ -219,6 +262,7 @@ def _configuration(workdir: Path, local: Path, settings: Settings) -> dict[str, 
         "spark.sql.variable.substitute": "false",
         # One machine: 200 pieces, the default, cost more in files than they save in memory.
         "spark.sql.shuffle.partitions": "16",
+        "spark.log.level": "ERROR",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
     }

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 import streamlit as st
-from fakes import FakeQuery
 from streamlit.testing.v1 import AppTest
 
 from dashboard import session
+from tests.dashboard.fakes import FakeQuery
 
 APP = Path(session.__file__).parent / "app.py"
 

@@ -76,9 +76,7 @@ class FakeQuery:
         starts = [None] if period == "total" else periods_between(first, last, period)
         rows = [
             {"kpi": kpi.id, "period": start, **group, **self._numbers(snapshot, kpi, step)}
-            for step, (start, group) in enumerate(
-                (start, group) for start in starts for group in groups
-            )
+            for step, (start, group) in enumerate((start, group) for start in starts for group in groups)
         ]
         return pl.DataFrame(rows, schema_overrides={"period": pl.Date, "n": pl.Int64, "value": pl.Float64})
 
@@ -184,7 +182,12 @@ def _complaints(periods: list[date | None]) -> pl.DataFrame:
 
 def _cohorts(periods: list[date | None]) -> pl.DataFrame:
     rows = [
-        {"period": period, "months_since": span, "customer_count": 100 if span == 0 else 0, "repeat_count": 6 * (span > 0)}
+        {
+            "period": period,
+            "months_since": span,
+            "customer_count": 100 if span == 0 else 0,
+            "repeat_count": 6 * (span > 0),
+        }
         for period in periods
         for span in range(4)
     ]
@@ -192,8 +195,10 @@ def _cohorts(periods: list[date | None]) -> pl.DataFrame:
 
 
 def _scores(periods: list[date | None]) -> pl.DataFrame:
-    ratings = [{"dimension": "overall", "score": score, "rating_count": 10 * score, "nps_count": 0} for score in range(1, 6)]
-    answers = [{"dimension": "nps", "score": score, "rating_count": 0, "nps_count": 5 + score} for score in range(11)]
+    ratings = [
+        {"dimension": "overall", "score": score, "answer_count": 10 * score, "nps_count": 0} for score in range(1, 6)
+    ]
+    answers = [{"dimension": "nps", "score": score, "answer_count": 0, "nps_count": 5 + score} for score in range(11)]
     return pl.DataFrame([*ratings, *answers])
 
 
@@ -210,7 +215,13 @@ MARTS = {
     "marts.mart_repair_chain": _chain,
     "marts.mart_arrivals_hourly": lambda _: pl.DataFrame(
         [
-            {"weekday": day, "hour": hour, "ticket_count": day * hour + 1, "response_met_count": hour, "response_due_count": hour}
+            {
+                "weekday": day,
+                "hour": hour,
+                "ticket_count": day * hour + 1,
+                "response_met_count": hour,
+                "response_due_count": hour,
+            }
             for day in range(1, 8)
             for hour in range(24)
         ]
@@ -288,7 +299,7 @@ META = {
         }
     ),
     "findings": pl.DataFrame(
-        {"code": ["bad_number"], "severity": ["warn"], "fields": ['{"file": "orders.csv", "rows": 3}']}
+        {"code": ["unmatched_file"], "severity": ["warn"], "fields": ['{"file": "sample/new.csv"}']}
     ),
     "runs": pl.DataFrame(
         {
@@ -299,5 +310,7 @@ META = {
             "as_of": [AS_OF],
         }
     ),
-    "datasets": pl.DataFrame({"dataset": ["tickets", "orders"], "source": ["sample", "sample"], "row_count": [985, 400]}),
+    "datasets": pl.DataFrame(
+        {"dataset": ["tickets", "orders"], "source": ["sample", "sample"], "row_count": [985, 400]}
+    ),
 }

@@ -158,8 +158,9 @@ def test_kpi_by_dimension_and_period_adds_up(aftercare: Callable[..., Answer], h
     assert date.fromisoformat(rows[0]["period"]).day == 1
     assert sum(row["value"] or 0 for row in rows) == total
     one = rows[0]["channel"]
-    assert sum(row["value"] or 0 for row in rows if row["channel"] == one) == (
-        aftercare(*asked, "--where", f"channel={one}").json[0]["value"]
+    assert (
+        sum(row["value"] or 0 for row in rows if row["channel"] == one)
+        == (aftercare(*asked, "--where", f"channel={one}").json[0]["value"])
     )
 
 

@@ -22,6 +22,8 @@ EVERYTHING = Scope.everything()
 KPIS = load_kpis()
 BOTH_YEARS = Filter(date(2023, 7, 1), date(2025, 6, 30))
 EACH_KPI = pytest.mark.parametrize("kpi", KPIS.values(), ids=lambda kpi: kpi.id)
+TICKET_MART = "marts.mart_tickets_daily"
+REVERSED = Filter(date(2025, 5, 1), date(2025, 4, 1))
 SLICED = ("region", "area", "tier", "channel", "customer_type", "product_group", "is_vip")
 
 
@@ -245,7 +247,7 @@ def test_periods_without_units_are_there_and_empty(sample_snapshot: Snapshot, kp
         ("csat", Filter(where={"mood": ("good",)}), (), "total", "unknown_dimension"),
         ("csat", Filter(), ("tier; drop table x",), "total", "unknown_dimension"),
         ("csat", Filter(), ("tier", "tier"), "total", "dimension_twice"),
-        ("csat", Filter(date(2025, 5, 1), date(2025, 4, 1)), (), "total", "dates_reversed"),
+        ("csat", REVERSED, (), "total", "dates_reversed"),
         ("csat", Filter(), (), "fortnight", "unknown_period"),
         ("churn_365d", Filter(), (), "week", "period_too_short"),
         ("churn_365d", Filter(), (), "day", "period_too_short"),
@@ -265,12 +267,40 @@ def test_only_kaplan_meier_kpis_have_a_curve_and_only_known_parts_and_tables_are
     for code, ask in (
         ("no_curve", lambda: query.curve(sample_snapshot, EVERYTHING, KPIS["csat"], Filter())),
         ("unknown_part", lambda: query.rows(sample_snapshot, EVERYTHING, KPIS["csat"], Filter(), "both")),
-        ("unknown_table", lambda: query.table(sample_snapshot, EVERYTHING, "meta.loads", Filter())),
+        ("unknown_table", lambda: query.sums(sample_snapshot, EVERYTHING, "meta.loads", Filter())),
+        ("unknown_table", lambda: query.sums(sample_snapshot, EVERYTHING, "marts.mart_dimensions", Filter())),
+        ("unknown_column", lambda: query.sums(sample_snapshot, EVERYTHING, TICKET_MART, Filter(), by=("mood",))),
+        (
+            "unknown_column",
+            lambda: query.sums(sample_snapshot, EVERYTHING, TICKET_MART, Filter(where={"team": ("a",)})),
+        ),
+        ("dates_reversed", lambda: query.sums(sample_snapshot, EVERYTHING, TICKET_MART, REVERSED)),
+        ("unknown_period", lambda: query.sums(sample_snapshot, EVERYTHING, TICKET_MART, Filter(), period="era")),
         ("unknown_table", lambda: query.meta(sample_snapshot, "people")),
     ):
         with pytest.raises(KpiQuestionInvalid) as refused:
             ask()
         assert refused.value.code == code
+
+
+def test_sums_of_a_mart_by_slice_and_month_equal_the_facts(sample_snapshot: Snapshot) -> None:
+    wanted = Filter(date(2025, 1, 10), date(2025, 5, 9), {"channel": ("phone", "chat")})
+    found = query.sums(sample_snapshot, EVERYTHING, TICKET_MART, wanted, by=("tier",), period="month")
+    expected = sample_snapshot.run(
+        Query(
+            """
+            select cast(date_trunc('month', created_date) as date) as period, tier,
+                count(*) filter (where is_counted) as ticket_count,
+                count(*) filter (where response_state = 'met') as response_met_count
+            from core.fct_tickets
+            where created_date between '2025-01-10' and '2025-05-09' and channel in ('phone', 'chat')
+            group by 1, 2 order by 1, 2
+            """,
+            (),
+        )
+    )
+    assert found.select(expected.columns).rows() == expected.rows()
+    assert found["ticket_count"].sum() > 100
 
 
 def test_a_value_that_was_typed_is_never_sql(sample_snapshot: Snapshot) -> None:
@@ -327,12 +357,15 @@ def test_a_reader_of_two_regions_sees_these_and_nothing_else(sample_snapshot: Sn
         )
 
 
-def test_tables_and_slices_keep_to_the_readers_regions(sample_snapshot: Snapshot) -> None:
+def test_sums_and_slices_keep_to_the_readers_regions(sample_snapshot: Snapshot) -> None:
     for name in sample_snapshot.columns:
         columns = sample_snapshot.columns[name]
         if name.startswith("marts.") and "date" in columns:
-            shown = query.table(sample_snapshot, TWO, name, BOTH_YEARS)
-            assert set(shown["region"]) <= {"广东", "浙江"}, name
+            shown = query.sums(sample_snapshot, TWO, name, BOTH_YEARS, by=("region",))
+            every = query.sums(sample_snapshot, EVERYTHING, name, BOTH_YEARS, by=("region",))
+            assert shown.equals(every.filter(pl.col("region").is_in(["广东", "浙江"]))), name
+            nobody = query.sums(sample_snapshot, Scope(regions=()), name, BOTH_YEARS)
+            assert not any(nobody.row(0)), name
     assert set(query.dimension_values(sample_snapshot, TWO, "region")) == {"广东", "浙江"}
     assert query.dimension_values(sample_snapshot, Scope(regions=()), "region") == []
 

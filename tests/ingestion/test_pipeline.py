@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
 import pytest
 from filelock import FileLock
 
 from data_checks import gate
 from ingestion import inbox, pipeline
 from ingestion.mapping import load_sources
-from ingestion.night import ledger_open, lock
-from ingestion.warehouse import ledger, snapshots
+from ingestion.retract import retract
+from ingestion.warehouse import records, snapshots
 from ingestion.warehouse.errors import AnotherRun, ModelFailed, NoSuchLoad
 
 if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop
 
+HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 TICKETS = "select ticket_key from core.fct_tickets order by 1"
 
 
@@ -209,13 +213,46 @@ def test_a_retracted_file_is_as_if_it_had_never_come(shop: Shop) -> None:
     shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
     bad = shop.night().loads[0]
     assert shop.content() != before
-    with lock(shop.home) as places, ledger_open(places) as con:
-        ledger.retract(con, bad.sha256, "exported by mistake")
+    retract(shop.home, bad.sha256, "exported by mistake")
     outcome = shop.night()
     assert (outcome.verdict, codes(outcome)) == ("published", ["retracted_file"])
     assert shop.content() == before
-    with lock(shop.home) as places, ledger_open(places) as con, pytest.raises(NoSuchLoad):
-        ledger.retract(con, bad.sha256, "again")
+    with pytest.raises(NoSuchLoad):
+        retract(shop.home, bad.sha256, "again")
+
+
+def test_what_pointed_into_a_retracted_file_is_held_back(shop: Shop) -> None:
+    shop.customers("0602", "C003")
+    shop.tickets("0602", ("T003", "C003", "2025-06-02 10:00:00"))
+    loads = {load.file: load for load in shop.night().loads}
+    counts = "select rows_loaded, rows_quarantined from meta.loads where file = 'tickets-0602.csv'"
+    assert shop.ledger(counts) == [(1, 0)]
+    retract(shop.home, loads["customers-0602.csv"].sha256, "exported by mistake")
+    assert shop.night().verdict == "published"
+    assert shop.asked(TICKETS) == [("shop:T001",), ("shop:T002",)]
+    assert shop.ledger(counts) == [(0, 1)]
+    assert shop.asked("select file, source_row, code from meta.quarantine") == [
+        ("tickets-0602.csv", 1, "orphan_customer")
+    ]
+    shop.customers("0603", "C003", "C004")
+    shop.night()
+    assert ("shop:T003",) in shop.asked(TICKETS)
+    assert shop.ledger(counts) == [(1, 0)]
+
+
+def test_rows_nobody_judged_when_they_came_are_not_judged_by_a_retraction(shop: Shop) -> None:
+    for file in (shop.exports / "shop").glob("customers-*"):
+        file.unlink()
+    shop.night()
+    shop.customers("0602", "C001")
+    shop.customers("0603", "C002", "C005")
+    loads = {load.file: load for load in shop.night().loads}
+    retract(shop.home, loads["customers-0603.csv"].sha256, "exported by mistake")
+    shop.night()
+    assert shop.asked(TICKETS) == [("shop:T001",)]
+    retract(shop.home, loads["customers-0602.csv"].sha256, "exported by mistake")
+    shop.night()
+    assert shop.asked(TICKETS) == [("shop:T001",), ("shop:T002",)]
 
 
 def test_while_held_a_night_builds_but_readers_keep_what_they_have(shop: Shop) -> None:
@@ -313,3 +350,30 @@ def test_a_full_disk_fails_the_run_and_readers_keep_what_they_have(
     assert shop.leftovers() == []
     assert shop.night().verdict == "published"
     assert len(shop.asked(TICKETS)) == 3
+
+
+def test_a_mapping_reaches_no_other_file(shop: Shop) -> None:
+    source = shop.home / "mappings" / "shop" / "source.toml"
+    spying = "where = \"exists (from read_text('/etc/hostname'))\"\n"
+    source.write_text(source.read_text(encoding="utf-8") + spying, encoding="utf-8")
+    with pytest.raises(duckdb.PermissionException):
+        shop.night()
+    assert snapshots.published(shop.home) is None
+
+
+def test_status_answers_from_the_snapshot_while_a_run_holds_the_warehouse(shop: Shop) -> None:
+    shop.night()
+    before = records.read(shop.home)
+    held = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(shop.home / "warehouse.duckdb")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert held.stdout is not None
+        assert held.stdout.readline().strip() == b"held"
+        during = records.read(shop.home)
+    finally:
+        held.communicate(b"done")
+    assert (before.is_running, during.is_running) == (False, True)
+    assert [file["sha256"] for file in during.files] == [file["sha256"] for file in before.files]

@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import subprocess
+import sys
+import time
 from datetime import datetime
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from ingestion.warehouse import engines, snapshots
 from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged
 from ingestion.warehouse.places import Places
 
+ROOT = Path(__file__).resolve().parents[2]
 AS_OF = datetime(2025, 6, 1, 12, 30)
 
 
@@ -156,3 +160,50 @@ def test_a_reader_reaches_no_file_and_no_setting(tmp_path: Path) -> None:
         ):
             with pytest.raises(duckdb.Error):
                 con.execute(statement)
+
+
+READER = """
+import sys, threading, time
+from pathlib import Path
+from ingestion.warehouse import engines, snapshots
+
+home, until = Path(sys.argv[1]), time.time() + float(sys.argv[2])
+torn = []
+
+def read():
+    last = ""
+    while time.time() < until:
+        shown = snapshots.published(home)
+        with engines.open_reader(shown.file, threads=1) as con:
+            (run_id,) = con.execute("select run_id from meta.run").fetchone()
+        if run_id != shown.run_id or run_id < last:
+            torn.append((last, shown.run_id, run_id))
+        last = run_id
+
+threads = [threading.Thread(target=read) for _ in range(4)]
+[thread.start() for thread in threads]
+[thread.join() for thread in threads]
+sys.exit(str(torn) if torn else 0)
+"""
+
+
+@pytest.mark.slow
+def test_readers_see_whole_snapshots_in_order_while_others_are_published(tmp_path: Path) -> None:
+    make(tmp_path, "20250601T000000")
+    readers = [
+        subprocess.Popen([sys.executable, "-c", READER, str(tmp_path), "6"], cwd=ROOT, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    for second in range(1, 13):
+        make(tmp_path, f"20250601T0000{second:02d}")
+    for reader in readers:
+        _, said = reader.communicate(timeout=60)
+        assert reader.returncode == 0, said.decode()
+
+
+def test_going_back_takes_a_moment(tmp_path: Path) -> None:
+    make(tmp_path, "20250601T000000")
+    make(tmp_path, "20250602T000000")
+    began = time.monotonic()
+    snapshots.rollback(tmp_path)
+    assert time.monotonic() - began < 5

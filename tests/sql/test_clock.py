@@ -130,6 +130,7 @@ def test_each_day_of_a_five_window_calendar_is_tiled_without_gaps(shop_clock: Ro
     for day in {row[1] for row in shop_clock}:
         bounds = sorted((row[2], row[3]) for row in shop_clock if row[1] == day)
         assert bounds[0][0] == 0
+        assert all(begin < end for begin, end in bounds)
         assert bounds[-1][1] == 86_400
         assert all(left[1] == right[0] for left, right in pairwise(bounds))
     assert [row for row in shop_clock if row[1] == date(2025, 3, 9)] == [

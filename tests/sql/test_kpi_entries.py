@@ -125,8 +125,12 @@ def random_question(random: Random) -> tuple[Filter, tuple[str, ...], str]:
 def test_the_mart_says_what_the_facts_say(golden: query.Snapshot, kpi: Kpi) -> None:
     random, seen = Random(kpi.id), 0
     from_facts = replace(kpi, mart=None)
-    for _ in range(12):
-        wanted, by, period = random_question(random)
+    whole = Filter(date(2025, 8, 1), date(2025, 12, 10))
+    for wanted, by, period in (
+        (whole, (), "total"),
+        (whole, ("tier",), "day"),
+        *(random_question(random) for _ in range(10)),
+    ):
         found, expected = (
             query.values(golden, Scope.everything(), entry, wanted, by, period) for entry in (kpi, from_facts)
         )

@@ -1,0 +1,183 @@
+"""Every page opens in both languages and says what a person would read."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.dashboard.conftest import OpenPage
+from tests.dashboard.fakes import ALL_DATASETS, FakeQuery, FakeSnapshot
+
+PAGES = {
+    "overview": ("总览", "Overview"),
+    "response": ("响应与 SLA", "Response and SLA"),
+    "first_fix": ("一次解决与维修链路", "First fix and repair chain"),
+    "complaints": ("投诉闭环", "Complaints"),
+    "satisfaction": ("满意度与 NPS", "Satisfaction and NPS"),
+    "loyalty": ("复购与流失", "Repurchase and churn"),
+    "data_quality": ("数据质量与批次", "Data quality and loads"),
+    "dictionary": ("指标词典", "KPI dictionary"),
+}
+
+
+def metrics(page: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in page.metric}
+
+
+def captions(page: AppTest) -> str:
+    return "\n".join(caption.value for caption in page.caption)
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("lang", "place"), [("zh", 0), ("en", 1)])
+def test_every_page_opens_in_both_languages(open_page: OpenPage, name: str, lang: str, place: int) -> None:
+    page = open_page(name, lang=lang)
+    assert not page.exception
+    assert page.title[0].value == PAGES[name][place]
+
+
+def test_a_card_shows_value_interval_n_target_and_as_of(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page("response")
+    assert metrics(page)["响应及时率"] == "87.3%"
+    assert metrics(page)["首次响应时间（中位数）"] == "2 小时 15 分"
+    card = next(caption.value for caption in page.caption if "未达标" in caption.value)
+    assert "目标 ≥ 90.0%" in card
+    assert "95% 区间 86.3–88.3%" in card
+    assert "n\u00a0=\u00a01,200" in card
+    assert "截至 2025-07-01 00:00" in card
+
+
+def test_english_durations_and_counts(open_page: OpenPage) -> None:
+    page = open_page("response", lang="en")
+    assert metrics(page)["First response time (median)"] == "2 h 15 min"
+    assert metrics(page)["Open tickets (backlog)"] == "12,345"
+
+
+def test_few_cases_are_grey_and_very_few_are_not_shown(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.states = {"csat": ("small_n", 20), "nps": ("small_n", 9)}
+    page = open_page("satisfaction")
+    assert metrics(page)["满意度（好评率）"] == ":gray[87.3%]"
+    assert metrics(page)["净推荐值（NPS）"] == ":gray[样本不足]"
+    assert all(not metric.delta for metric in page.metric if metric.label in ("满意度（好评率）", "净推荐值（NPS）"))
+
+
+def test_a_kpi_without_its_data_is_named_so_and_never_zero(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = FakeSnapshot(connected=ALL_DATASETS - {"complaints"})
+    page = open_page("complaints")
+    assert set(metrics(page).values()) == {":gray[未接入数据源]"}
+    assert "需要接入：投诉" in captions(page)
+    assert "未接入数据源" in page.info[0].value
+
+
+def test_old_data_are_announced_in_red(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    assert "夜间批次可能没有发布" in open_page().error[0].value
+
+
+def test_fresh_data_are_a_quiet_line(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = FakeSnapshot(as_of=datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=3))
+    page = open_page()
+    assert not page.error
+    assert "3 小时前" in page.caption[0].value
+
+
+def test_a_hold_is_announced(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = FakeSnapshot(is_held=True)
+    assert "发布暂停中" in open_page().error[0].value
+
+
+def test_first_run_says_what_to_do(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = None
+    page = open_page(lang="en")
+    assert not page.exception
+    assert page.title[0].value == "Nothing to show yet"
+    assert page.code[0].value == "aftercare demo"
+
+
+def test_the_link_sets_period_and_slices(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page("response", period="last_3_months", region=["北京"], lang="en")
+    assert "2025-04-01 – 2025-06-30, compared with 2025-01-01 – 2025-03-31 · Region: Beijing" in captions(page)
+    asked = {(wanted.date_from.isoformat(), dict(wanted.where).get("region")) for _, wanted in fake_query.asked}
+    assert ("2025-04-01", ("北京",)) in asked
+
+
+def test_default_dates_follow_the_data_and_not_the_clock(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    assert "2024-07-01 – 2025-06-30" in captions(open_page())
+
+
+def test_choices_stay_in_the_address_and_across_pages(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page()
+    page.multiselect(key="channel_zh").select("chat").run()
+    page.selectbox(key="period_zh").select("last_month").run()
+    assert page.query_params["channel"] == "chat"
+    assert page.query_params["period"] == "last_month"
+    page.switch_page("app_pages/loyalty.py").run()
+    assert page.selectbox(key="period_zh").value == "last_month"
+    assert page.query_params["channel"] == "chat"
+
+
+def test_switching_language_keeps_the_filter(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page("response", channel=["chat"], compare="last_year")
+    page.session_state["lang"] = "en"
+    page.run()
+    assert page.title[0].value == "Response and SLA"
+    assert page.multiselect(key="channel_en").value == ["chat"]
+    assert page.selectbox(key="compare_en").value == "last_year"
+
+
+def test_nonsense_in_the_link_falls_back_to_defaults(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page(lang="fr", period="for ever", region=["Atlantis"], compare="nothing", **{"from": "soon"})
+    assert not page.exception
+    assert "2024-07-01 – 2025-06-30" in captions(page)
+
+
+def test_own_dates_come_from_the_link(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page(period="custom", to="2025-03-15", **{"from": "2025-03-02"})
+    assert "2025-03-02 – 2025-03-15，对比 2025-02-16 – 2025-03-01" in captions(page)
+
+
+def test_details_open_with_counts_rows_definition_and_targets(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    page = open_page("response")
+    page.button(key="details_sla_response_met").click().run()
+    assert not page.exception
+    assert [tab.label for tab in page.tabs] == ["构成", "明细行", "口径", "目标"]
+    counts = page.tabs[0].dataframe[0].value
+    assert counts.iloc[1].to_list() == ["分子", "960"]
+    rows = page.tabs[1].dataframe[0].value
+    assert rows["工单编号"].to_list() == ["T1", "T2", "T3"]
+    assert "按时答复" in "".join(markdown.value for markdown in page.tabs[2].markdown)
+
+
+def test_open_complaints_come_with_the_least_time_left_first(open_page: OpenPage) -> None:
+    page = open_page("complaints")
+    waiting = page.dataframe[0].value
+    assert waiting["投诉编号"].to_list() == ["C3", "C1", "C2"]
+    assert waiting["剩余时间"].to_list() == ["已超 3 天 4 小时", "已超 6 小时", "剩 19 小时"]
+
+
+def test_the_overview_names_missed_targets(open_page: OpenPage) -> None:
+    page = open_page()
+    assert any("未达标" in markdown.value and "响应及时率" in markdown.value for markdown in page.markdown)
+
+
+def test_the_dictionary_finds_by_any_word(open_page: OpenPage) -> None:
+    page = open_page("dictionary", lang="en")
+    page.text_input(key="dictionary_search").input("promoter").run()
+    assert [expander.label.startswith("**Net promoter score") for expander in page.expander] == [True]
+
+
+def test_loads_add_up_and_reasons_are_named(open_page: OpenPage) -> None:
+    page = open_page("data_quality")
+    assert metrics(page)["读取行数"] == "1,000"
+    assert metrics(page)["数据准确率"] == "99.00%"
+    assert any("编号格式不对" in str(frame.value.to_dict()) for frame in page.dataframe)
+    assert any("sample/new.csv" in markdown.value for markdown in page.markdown)
+
+
+def test_a_login_is_asked_where_the_port_is_open(
+    open_page: OpenPage, fake_query: FakeQuery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(os.environ, "AFTERCARE_LOGIN", "1")
+    page = open_page()
+    assert page.title[0].value == "请先登录"
+    assert not fake_query.asked

@@ -1,0 +1,86 @@
+"""The dry run of one file: same verdict as the night, nothing kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from ingestion.check import Reason, check_file
+from ingestion.errors import MappingInvalid
+
+NOW = datetime(2025, 7, 1)
+CUSTOMERS = "customer_id,name,tier\nK-001,Ann,gold\n"
+ORDERS = "order_id,customer_id,ordered_at,amount\n"
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_reasons_name_record_key_column_and_code(tmp_path: Path) -> None:
+    rows = ["S-001,K-001,{},5", "S-002,K-002,{},5", "S-003,K-001,{},-5"]
+    text = ORDERS + "".join(f"{row.format('2025-06-01 10:00:00')}\n" for row in rows)
+    orders = write(tmp_path, "anything.csv", text)
+    customers = write(tmp_path, "customers.csv", CUSTOMERS)
+    result = check_file(orders, "helpdesk", "orders", {}, {"customers": customers}, now=NOW)
+    assert (result.verdict, result.rows_read, result.rows_loaded) == ("quarantine", 3, 1)
+    assert result.reasons == [
+        Reason(2, "S-002", "customer_id", "orphan_customer"),
+        Reason(3, "S-003", "amount", "negative_amount"),
+    ]
+
+
+def test_without_context_nobody_is_unknown(tmp_path: Path) -> None:
+    orders = write(tmp_path, "orders.csv", ORDERS + "S-001,K-999,2025-06-01 10:00:00,5\n")
+    assert check_file(orders, "helpdesk", "orders", {}, {}, now=NOW).verdict == "accept"
+
+
+def test_options_replace_what_the_source_declares(tmp_path: Path) -> None:
+    orders = write(tmp_path, "orders.csv", ORDERS.replace(",", ";") + "S-001;K-001;01.06.2025;5\n")
+    options = {"delimiter": ";", "datetime_format": "%d.%m.%Y"}
+    assert check_file(orders, "helpdesk", "orders", options, {}, now=NOW).verdict == "accept"
+    refused = check_file(orders, "helpdesk", "orders", {}, {}, now=NOW)
+    assert (refused.verdict, refused.reasons) == ("reject", [Reason(0, "", "", "missing_column")])
+    assert refused.faults[0].fields["mapping"] == "helpdesk/orders.csv"
+
+
+def test_a_missing_file_is_refused_like_an_unreadable_one(tmp_path: Path) -> None:
+    result = check_file(tmp_path / "gone.csv", "helpdesk", "orders", {}, {}, now=NOW)
+    assert (result.verdict, result.reasons[0].code) == ("reject", "unreadable")
+
+
+def test_the_plain_contract_refuses_what_is_not_on_its_lists(tmp_path: Path) -> None:
+    header = "ticket_id,customer_id,created_at,status,priority,channel,csat_score\n"
+    rows = [
+        "HD-1,K-001,2025-06-01 10:00:00,new,high,web,5",
+        "HD-2,K-001,2025-06-01 10:00:00,waiting,high,web,",
+        "HD-3,K-001,2025-06-01 10:00:00,new,asap,web,",
+        "HD-4,K-001,2025-06-01 10:00:00,new,high,fax,",
+        "HD-5,,2025-06-01 10:00:00,new,high,web,",
+        "HD-6,K-001,2025-06-01 10:00:00,new,high,web,6",
+    ]
+    tickets = write(tmp_path, "tickets.csv", header + "\n".join(rows) + "\n")
+    result = check_file(tickets, "helpdesk", "tickets", {}, {}, now=NOW)
+    assert [(reason.row, reason.code) for reason in result.reasons] == [
+        (2, "unknown_status"),
+        (3, "unknown_priority"),
+        (4, "unknown_channel"),
+        (5, "missing_value"),
+        (6, "score_out_of_scale"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("source", "feed", "context"),
+    [("nowhere", "orders", {}), ("helpdesk", "nothing", {}), ("helpdesk", "orders", {"visits": "x"})],
+)
+def test_wrong_names_are_wrong_usage_not_a_verdict(
+    tmp_path: Path, source: str, feed: str, context: dict[str, str]
+) -> None:
+    orders = write(tmp_path, "orders.csv", ORDERS)
+    with pytest.raises(MappingInvalid):
+        check_file(orders, source, feed, {}, {name: Path(path) for name, path in context.items()}, now=NOW)
