@@ -35,7 +35,7 @@ SECTIONS: Final = {
 def main() -> None:
     lang = filters.language()
     t = translator(lang)
-    st.set_page_config(page_title=t("app.title"), page_icon=":material/support_agent:", layout="wide")
+    st.set_page_config(page_title=t("app.title"), page_icon=theme.ICON, layout="wide")
     st.html(theme.CSS)
     page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()})
     if not _may_enter(t):

@@ -361,7 +361,7 @@ def _series_colour(frame: pl.DataFrame, series: str | None, order: list[str] | N
 def _legend(labels: Iterable[str]) -> alt.Legend:
     """Above the chart, in as many columns as a phone holds: Vega never wraps a legend by itself."""
     widest = max((sum(1.0 if ord(letter) > _WIDE else 0.55 for letter in label) for label in labels), default=1.0)
-    columns = max(1, int(_PHONE_WIDTH / (widest * 12 + 28)))
+    columns = max(1, int(_PHONE_WIDTH / (widest * 14.5 + 28)))
     return alt.Legend(orient="top", columns=columns, labelLimit=300, symbolType="square", symbolOpacity=1)
 
 

@@ -34,12 +34,12 @@ def summary(view: View) -> None:
     loads_ = view.meta("loads")
     sums = {name: int(loads_[name].sum() or 0) for name in _COUNTS}
     accuracy = sums["rows_loaded"] + sums["rows_duplicate"], sums["rows_read"]
-    with st.container(horizontal=True):
+    with st.grid(min_column_width=150):
         for name, count in sums.items():
-            st.metric(view.t(f"quality.{name}"), formats.number(count, view.lang), border=True, width=190)
+            st.metric(view.t(f"quality.{name}"), formats.number(count, view.lang), border=True)
         share = accuracy[0] / accuracy[1] if accuracy[1] else None
         help_ = view.t("quality.accuracy_help")
-        st.metric(view.t("quality.accuracy"), formats.percent(share, 2), border=True, width=190, help=help_)
+        st.metric(view.t("quality.accuracy"), formats.percent(share, 2), border=True, help=help_)
 
 
 def runs(view: View) -> None:

@@ -40,7 +40,11 @@ NPS_COLOURS: Final = {"promoter": BLUE, "passive": PALE, "detractor": ORANGE}
 # From worst to best score: orange to blue through grey, so that the middle takes no side.
 SCORE_COLOURS: Final = ("#C65D16", "#E3A15F", "#B9BEC6", "#7FB2DE", "#2F7EC0")
 
-SEVERITY_COLOURS: Final = {"stop": "red", "quarantine": "orange", "flag": "violet", "warn": "gray"}
+# Drawn here: an icon by name would be fetched from another company's server.
+ICON: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#2F7EC0"/>'
+    '<path d="M8 22V16M14 22V11M20 22V14M26 22V8" stroke="white" stroke-width="3.4" stroke-linecap="round"/></svg>'
+)
 
 # Streamlit's own components leave these three to us: phones need the width, cards the density.
 CSS: Final = """

@@ -27,6 +27,7 @@ from ingestion.warehouse.kpis import (
     Query,
     default_dates,
     periods_between,
+    twelve_months_before,
 )
 
 ROW_LIMIT = 100_000
@@ -116,9 +117,17 @@ def open_snapshot(home: Path) -> Snapshot | None:
 
 
 def complete_filter(snapshot: Snapshot, wanted: Filter) -> Filter:
-    """The filter with both dates set: by default the last 12 full months before as_of."""
+    """The filter with both dates set: by default the last 12 full months before as_of.
+
+    A start alone reaches to the default's end, or to the last complete day where it lies after that; an end
+    alone looks back over the twelve months that end with its own.
+    """
     first, last = default_dates(snapshot.last_date)
-    return Filter(wanted.date_from or first, wanted.date_to or last, wanted.where)
+    if wanted.date_to is not None:
+        first, last = twelve_months_before(wanted.date_to), wanted.date_to
+    elif wanted.date_from is not None and wanted.date_from > last:
+        last = snapshot.last_date
+    return Filter(wanted.date_from or first, last, wanted.where)
 
 
 def _question(snapshot: Snapshot, scope: Scope, wanted: Filter, by: Sequence[str], period: str) -> kpi_sql.Question:

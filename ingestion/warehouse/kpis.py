@@ -186,8 +186,12 @@ def default_dates(last_date: date) -> tuple[date, date]:
     """The last 12 full months up to and including `last_date`, the last complete business day."""
     after = last_date + timedelta(days=1)
     end = after.replace(day=1) - timedelta(days=1)
-    start = date(end.year - 1, end.month, 1)
-    return (start.replace(month=start.month + 1) if start.month < 12 else date(end.year, 1, 1)), end
+    return twelve_months_before(end), end
+
+
+def twelve_months_before(last: date) -> date:
+    """First day of the twelve calendar months that end with the month of `last`."""
+    return date(last.year, 1, 1) if last.month == 12 else date(last.year - 1, last.month + 1, 1)
 
 
 def period_start(day: date, period: str) -> date | None:

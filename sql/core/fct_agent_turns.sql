@@ -1,10 +1,21 @@
 -- How often agents took the word in public on each ticket: messages in a row count as one turn.
 -- grain: ticket_key
+-- Up to 7 days after the first solve: what is said later must not change a value that has matured.
 with
-messages as (
-    select ticket_key, event_seq, occurred_at, actor_role
+open_spans as (select * from core.fct_open_spans where span_no = 1),
+events as (
+    select *
     from staging.stg_ticket_events
     where event_type in ('message', 'call') and actor_role in ('agent', 'customer') and coalesce(is_public, true)
+),
+
+messages as (
+    select events.ticket_key, events.event_seq, events.occurred_at, events.actor_role
+    from events
+    inner join open_spans on events.ticket_key = open_spans.ticket_key
+    where open_spans.ended_at is null
+        or events.occurred_at <= open_spans.ended_at
+        or date_diff('second', open_spans.ended_at, events.occurred_at) <= 7 * 86400
 ),
 
 ordered as (

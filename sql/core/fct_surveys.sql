@@ -79,7 +79,10 @@ select
     sliced.product, sliced.product_group, sliced.category, sliced.priority, sliced.team,
     sliced.sent_at is not null as is_sent,
     sliced.sent_at is not null and date_diff('second', sliced.sent_at, sliced.as_of) >= 7 * 86400 as is_sent_matured,
-    sliced.sent_at is not null and date_diff('second', sliced.sent_at, sliced.as_of) < 7 * 86400 as is_sent_maturing,
+    sliced.kind = 'instant' and sliced.sent_at is not null
+        and date_diff('second', sliced.sent_at, sliced.as_of) >= 7 * 86400 as is_instant_matured,
+    sliced.kind = 'instant' and sliced.sent_at is not null
+        and date_diff('second', sliced.sent_at, sliced.as_of) < 7 * 86400 as is_instant_maturing,
     sliced.responded_at is not null
         and (sliced.sent_at is null or date_diff('second', sliced.sent_at, sliced.responded_at) <= 7 * 86400)
         as is_answered_in_time

@@ -14,7 +14,7 @@ versions as (
 
 newest as (
     select *,
-        first_value(grade) over (
+        first_value(grade ignore nulls) over (
             partition by source, complaint_id order by version_key, load_seq, source_row
             rows between unbounded preceding and unbounded following
         ) as grade_at_receipt

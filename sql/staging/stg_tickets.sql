@@ -14,7 +14,7 @@ versions as (
 
 newest as (
     select *,
-        first_value(priority) over (
+        first_value(priority ignore nulls) over (
             partition by source, ticket_id order by version_key, load_seq, source_row
             rows between unbounded preceding and unbounded following
         ) as priority_first

@@ -228,6 +228,15 @@ def test_wrong_settings_end_with_2(aftercare: Callable[..., Answer], monkeypatch
     assert "AFTERCARE_BUSINESS_TIMEZONE" in told.err
 
 
+def test_without_java_spark_is_wrong_usage(
+    aftercare: Callable[..., Answer], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(home / "no-java-here"))
+    told = aftercare("run", home, "--engine", "spark", "--home", home)
+    assert told.code == shared.USAGE, told
+    assert "aftercare[spark]" in told.err
+
+
 def test_nothing_published_is_said(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
     told = aftercare("kpi", "csat", "--home", tmp_path)
     assert told.code == shared.FAILED

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date, datetime
+from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -117,7 +118,7 @@ select
     began_at + interval '1 second' * day_count as later_at
 from local_times
 """
-VALUES = f"""{MODEL}
+VALUES = rf"""{MODEL}
 select
     case_no,
     cast(ceil(day_count / 30.0) as integer) as month_no,
@@ -126,7 +127,8 @@ select
     coalesce(amount, 0) > 10 as is_above,
     greatest(0, day_count - 60) as beyond,
     row_number() over (order by ended_at desc, case_no) as from_newest,
-    row_number() over (order by day_count, case_no) as from_least
+    row_number() over (order by day_count, case_no) as from_least,
+    case when case_no = 1 then '华东 it''s a\nb ${{x}}' end as words
 from raw.cases
 """
 UNROLLED = """-- One row per case and day.
@@ -136,21 +138,23 @@ select case_no, unnest(generate_series(
 from raw.cases
 where ended_at >= began_at
 """
+NONE = f"{MODEL}select case_no, zone, amount from raw.cases where zone = 'nowhere'"
 EXPECTED_TIMES = [
     (1, "2025-06-02 00:30:00", "2025-06-01 16:00:00", 1, 86399, 0, "2025-06-01 16:30:31"),
     (2, "2025-03-09 03:30:00", "2025-03-09 05:00:00", 7, 72000, 1, "2025-03-09 07:31:00"),
     # At one o'clock it is midnight again: the day begins at the later of the two.
     (3, "2026-11-01 07:00:00", "2026-11-01 05:00:00", 7, -30, 0, "2026-11-01 12:01:01"),
     # Boundaries between seconds, not seconds elapsed.
-    (4, "2026-01-01 00:00:59.9", "2025-12-31 23:00:00", 4, 2, -1, None),
+    (4, "2026-01-01 00:00:59.900000", "2025-12-31 23:00:00", 4, 2, -1, None),
     (5, "2024-02-29 00:00:00", "2024-02-28 18:30:00", 4, None, None, "2024-02-28 18:30:01"),
 ]
+WORDS = r"华东 it's a\nb ${x}"
 EXPECTED_VALUES = [
-    (1, 2, True, "10.0050", True, 0, 3, 2),
-    (2, 2, True, "30.0100", True, 0, 4, 3),
-    (3, 3, False, "30.0100", False, 1, 1, 4),
-    (4, None, False, "30.0101", False, 0, 2, 5),
-    (5, 1, False, "29.5101", False, 0, 5, 1),
+    (1, 2, True, "10.0050", True, 0, 3, 2, WORDS),
+    (2, 2, True, "30.0100", True, 0, 4, 3, None),
+    (3, 3, False, "30.0100", False, 1, 1, 4, None),
+    (4, None, False, "30.0101", False, 0, 2, 5, None),
+    (5, 1, False, "29.5101", False, 0, 5, 1, None),
 ]
 EXPECTED_UNROLLED = [(1, "2025-06-01 00:00:00"), (1, "2025-06-02 00:00:00"), (2, "2025-03-09 00:00:00"),
                      (2, "2025-03-10 00:00:00"), (4, "2025-12-31 00:00:00")]  # fmt: skip
@@ -182,24 +186,20 @@ def build_with(engine: str, sql: dict[str, str], workdir: Path) -> duckdb.DuckDB
 
 def rows(con: duckdb.DuckDBPyConnection, table: str) -> list[tuple[object, ...]]:
     """Rows in order; instants and decimals as text."""
-    plain: Callable[[object], object] = lambda value: (  # noqa: E731
-        value if value is None or isinstance(value, bool | int) else _instant(value)
-    )
-    return [tuple(plain(value) for value in row) for row in con.execute(f"from {table} order by all").fetchall()]
-
-
-def _instant(value: object) -> str:
-    return str(value).rstrip("0").ljust(19, "0") if isinstance(value, datetime) and value.microsecond else str(value)
+    found = con.execute(f"from {table} order by all").fetchall()
+    return [tuple(str(value) if isinstance(value, datetime | Decimal) else value for value in row) for row in found]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])
 def test_functions_mean_the_same(engine: str, spark_here: None, tmp_path: Path) -> None:
-    sql = {"core.times": TIMES, "core.values": VALUES, "core.unrolled": UNROLLED}
-    with build_with(engine, sql, tmp_path / "spark") as con:
+    sql = {"core.times": TIMES, "core.values": VALUES, "core.unrolled": UNROLLED, "core.none": NONE}
+    # A home may be called anything.
+    with build_with(engine, sql, tmp_path / "家 o'clock" / "spark") as con:
         assert rows(con, "core.times") == EXPECTED_TIMES
         assert rows(con, "core.values") == EXPECTED_VALUES
         assert rows(con, "core.unrolled") == EXPECTED_UNROLLED
+        assert rows(con, "core.none") == []
 
 
 @pytest.mark.slow

@@ -2,11 +2,12 @@
 
 import csv
 import datetime as dt
-import tomllib
 from itertools import product
 from pathlib import Path
 
 import pytest
+
+from ingestion.warehouse.kpis import load_kpis
 
 SQL = Path(__file__).parent.parent.parent / "sql"
 
@@ -97,8 +98,7 @@ def test_targets_are_dated_rows_with_a_number_a_direction_and_a_quote() -> None:
 
 
 def test_targets_name_kpis_and_dimensions_that_exist() -> None:
-    entries = [tomllib.loads(path.read_text(encoding="utf-8")) for path in (SQL / "kpis").glob("*.toml")]
-    kpis = {kpi: entry for file in entries for kpi, entry in file.items()}
+    kpis = load_kpis()
     for row in table("targets/targets.csv"):
         assert row["kpi"] in kpis
-        assert row["scope_dimension"] in ("", *kpis[row["kpi"]]["dimensions"])
+        assert row["scope_dimension"] in ("", *kpis[row["kpi"]].dimensions)
