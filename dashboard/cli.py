@@ -57,7 +57,7 @@ def explain(error: Exception) -> tuple[str, int]:
     from pydantic import ValidationError
 
     from ingestion.errors import IngestionError, MappingInvalid
-    from ingestion.warehouse.errors import SparkMissing, WarehouseError
+    from ingestion.warehouse.errors import AsOfTooLate, SparkMissing, WarehouseError
     from ingestion.warehouse.kpis import KpiEntryInvalid, KpiQuestionInvalid
 
     if isinstance(error, ValidationError):
@@ -70,7 +70,7 @@ def explain(error: Exception) -> tuple[str, int]:
         from dashboard.words import sentence
 
         words = sentence(t, LANG, error.finding)
-        is_usage = isinstance(error, MappingInvalid | SparkMissing)
+        is_usage = isinstance(error, MappingInvalid | SparkMissing | AsOfTooLate)
         return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -11,7 +12,6 @@ import streamlit as st
 from dashboard import charts, formats, parts, shapes, theme, words
 from data_checks import contract
 from data_checks.rules import rules
-from ingestion.errors import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,14 @@ _CHECK_COLUMNS: Final = (
 )  # fmt: skip
 _ADVICE_COLUMNS: Final = ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")
 _COUNTS: Final = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
+
+
+@dataclass(frozen=True)
+class _Finding:
+    """A row of meta.findings, as words.sentence asks for it."""
+
+    code: str
+    fields: dict[str, str | int]
 
 
 def summary(view: View) -> None:
@@ -125,8 +133,7 @@ def _quarantine(view: View) -> pl.DataFrame:
 
 
 def _sentence(view: View, row: Mapping[str, Any]) -> str:
-    finding = Finding(str(row["code"]), json.loads(row["fields"] or "{}"))
-    return words.sentence(view.t, view.lang, finding)
+    return words.sentence(view.t, view.lang, _Finding(str(row["code"]), json.loads(row["fields"] or "{}")))
 
 
 def _only(frame: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:

@@ -112,7 +112,8 @@ class Feed:
     header_row: int = 1
     path: str = ""
     join: Join | None = None
-    mode: str = "full"
+    # "full" has to be written out: then a key that the newest file no longer names is gone.
+    mode: str = "delta"
     may_be_empty: bool = False
     decimal_mark: str = "."
     thousands_mark: str = ""
@@ -160,6 +161,15 @@ class Source:
     folder: Path
     customer_namespace: str
     feeds: Mapping[str, Feed] = field(default_factory=dict)
+
+    @property
+    def declares_churn(self) -> bool:
+        """Whether the source says itself when a customer was lost; else inactivity has to tell."""
+        return any(
+            dataset.name == "customers" and dataset.column("churned_at") is not None
+            for feed in self.feeds.values()
+            for dataset in feed.datasets
+        )
 
     def feed(self, name: str) -> Feed:
         if name not in self.feeds:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from ingestion import gates, inbox, publishing
@@ -19,7 +20,7 @@ from ingestion.progress import Silent
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
 from ingestion.warehouse import ledger, raw, snapshots, spark, waiting
-from ingestion.warehouse.errors import WarehouseError
+from ingestion.warehouse.errors import AsOfTooLate, WarehouseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,18 +62,22 @@ def run(
     """Take in the new files of `exports` and publish what follows from them, or publish nothing and say why.
 
     Args:
-        as_of: the instant (UTC, without a zone) as of which everything is counted; by default how far
-            tonight's sources go.
+        as_of: the instant (UTC, without a zone) as of which everything is counted, which may lie before what is
+            published; by default how far tonight's sources go, and never before what is published.
         engine: what builds the models; everything else is DuckDB's, and the snapshot is the same.
 
     Raises:
         AnotherRun: another process holds the home.
+        AsOfTooLate: `as_of` lies more than a day ahead; nothing was read.
         MappingInvalid: a mapping file is wrong; nothing was read.
         SparkMissing: Spark was to build and is not installed; nothing was read.
         WarehouseError, OSError, duckdb.Error: the run failed; nothing was published, nothing kept.
     """
     if engine == "spark":
         spark.require()
+    limit = snapshots.now() + timedelta(days=1)
+    if as_of is not None and as_of > limit:
+        raise AsOfTooLate(as_of=f"{as_of:%Y-%m-%d %H:%M}", limit=f"{limit:%Y-%m-%d %H:%M}")
     sources = load_sources(settings.home / "mappings")
     with lock(settings.home) as places, night(places, settings, progress or Silent(), exports) as tonight:
         try:
@@ -193,6 +198,7 @@ def _load(tonight: Night, one: Landed, load_seq: int) -> ledger.Load:
         rows_duplicate=one.rows_duplicate,
         data_through=one.data_through,
         loaded_at=tonight.started_at,
+        is_full=one.settings.mode == "full",
     )
 
 

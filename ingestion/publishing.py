@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from ingestion.errors import Finding
 from ingestion.steps import reached
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from ingestion.night import Night
 
     Engine = Literal["duckdb", "spark"]
+
+
+APART = timedelta(days=2)
+"""Sources further apart than this are told; a night's difference between systems is usual."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +42,47 @@ def aim(tonight: Night, wanted: datetime | None) -> Aim:
     loaded = ledger.loads_state(tonight.con)
     pointer = snapshots.published(tonight.places.home)
     last = pointer.waiting or pointer if pointer else None
-    loads = f"loads={_short(loaded)}"
-    unchanged = last is not None and last.state.startswith(loads)
-    through = last.as_of if last and unchanged else ledger.as_of(tonight.con)
-    as_of = wanted or through or (last.as_of if last else tonight.started_at)
+    loads = _loads(loaded)
+    as_of = wanted or _as_of(tonight, last)
+    _warn_of_distance(tonight, as_of)
     definitions = _short(f"{models.definition_hash()} {tonight.settings.business_timezone}")
-    state = f"{loads} definitions={definitions} schema={snapshots.SCHEMA_VERSION} as_of={as_of.isoformat()}"
+    state = f"{loads}definitions={definitions} schema={snapshots.SCHEMA_VERSION} as_of={as_of.isoformat()}"
     if not loaded and last is None:
         tonight.tell("warn", Finding("nothing_loaded", {}))
     is_new = bool(loaded) if last is None else state != last.state
     return Aim(as_of, definitions, state, is_new)
+
+
+def _as_of(tonight: Night, last: snapshots.Snapshot | None) -> datetime:
+    """How far the sources go, and never earlier than what readers were shown, unless that was withdrawn since."""
+    through = ledger.as_of(tonight.con)
+    if last is None:
+        return through or tonight.started_at
+    is_as_built = last.state.startswith(_loads(ledger.loads_state(tonight.con, until=last.run_id)))
+    unchanged = is_as_built and ledger.loads_state(tonight.con, until=last.run_id) == ledger.loads_state(tonight.con)
+    if through is None or unchanged:
+        return last.as_of
+    return max(through, last.as_of) if is_as_built else through
+
+
+def _warn_of_distance(tonight: Night, as_of: datetime) -> None:
+    """Tell when a source of tonight lies so far off that its numbers and the others' speak of different times."""
+    reach = ledger.reach_of_sources(tonight.con, tonight.run_id)
+    ends = [*reach.values(), as_of]
+    if reach and max(ends) - min(ends) > APART:
+        zone = ZoneInfo(tonight.settings.business_timezone)
+        told = [f"{source} {_local(through, zone)}" for source, through in reach.items()]
+        fields: dict[str, str | int] = {"sources": ", ".join(told), "as_of": _local(as_of, zone)}
+        tonight.tell("warn", Finding("sources_apart", fields))
+
+
+def _local(instant: datetime, zone: ZoneInfo) -> str:
+    return instant.replace(tzinfo=UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M")
+
+
+def _loads(loaded: str) -> str:
+    """How a state begins that was built from these loads."""
+    return f"loads={_short(loaded)} "
 
 
 def _short(text: str) -> str:
@@ -86,17 +123,24 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
     for source in sources.values():
         currency = next((feed.currency for feed in source.feeds.values() if feed.currency), None)
         con.execute(
-            "insert into scratch.raw.sources values (?, ?, ?)", [source.name, source.customer_namespace, currency]
+            "insert into scratch.raw.sources values (?, ?, ?, ?)",
+            [source.name, source.customer_namespace, currency, source.declares_churn],
         )
     # A source whose mapping was taken away since keeps the customers it brought, under its own name.
     con.execute(
-        """insert into scratch.raw.sources select distinct source, source, null from warehouse.meta.loads
+        """insert into scratch.raw.sources select distinct source, source, null, null from warehouse.meta.loads
         where state = 'loaded' and source not in (select source from scratch.raw.sources)"""
     )
+    # A complete export may lie in several files: it begins with the first load of its night, which alone is marked.
+    # One that reaches beyond as_of says nothing yet about what is gone.
     con.execute(
         """insert into scratch.raw.loads by name
-        select load_id, load_seq, source, feed, data_through
-        from warehouse.meta.loads where state = 'loaded'"""
+        select load_id, load_seq, source, feed, data_through,
+            coalesce(is_full, false)
+            and load_seq = min(load_seq) over (partition by source, feed, run_id)
+            and coalesce(max(data_through) over (partition by source, feed, run_id) <= ?, true) as is_full
+        from warehouse.meta.loads where state = 'loaded'""",
+        [aim.as_of],
     )
 
 

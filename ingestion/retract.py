@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def retract(home: Path, sha256: str, because: str) -> ledger.Load:
-    """Take the rows of a load out of the warehouse; the next run publishes without them.
+def retract(home: Path, sha256: str, because: str) -> list[ledger.Load]:
+    """Take the rows of every load with that content out of the warehouse; the next run publishes without them.
+
+    The same content may have been loaded several times: by two sources, or as two feeds.
 
     The same content is not taken in again, wherever it still lies; a corrected export has another hash.
 

@@ -18,8 +18,11 @@ def retract(
 ) -> None:
     from ingestion.retract import retract as withdraw
 
-    load = withdraw(shared.settings(home).home, sha256, because)
-    typer.echo(t("cli.retract.done", file=load.file, rows=load.rows_loaded))
+    for load in withdraw(shared.settings(home).home, sha256, because):
+        typer.echo(
+            t("cli.retract.done", source=load.source, feed=load.feed, file=load.file, rows=load.rows_loaded)
+        )
+    typer.echo(t("cli.retract.next"))
 
 
 def rollback(
@@ -29,14 +32,11 @@ def rollback(
     lang: Lang = None,
 ) -> None:
     from dashboard.words import local
-    from ingestion.night import lock
-    from ingestion.warehouse import snapshots
+    from ingestion import rollback as back
 
     if release and run_id:
         shared.fail(t("cli.errors.release_and_run"), shared.USAGE)
     settings = shared.settings(home)
-    # Only publishing moves the pointer besides, so the lock keeps the two apart.
-    with lock(settings.home):
-        shown = snapshots.release(settings.home) if release else snapshots.rollback(settings.home, run_id)
+    shown = back.release(settings.home) if release else back.roll_back(settings.home, run_id)
     words = "cli.rollback.released" if release else "cli.rollback.done"
     typer.echo(t(words, run_id=shown.run_id, as_of=local(shown.as_of, settings.business_timezone)))

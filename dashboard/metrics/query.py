@@ -159,6 +159,8 @@ def values(
     query = kpi_sql.value_query(kpi, question, mart_columns)
     found = snapshot.run(query).with_columns(pl.col("numerator").cast(pl.Float64 if kpi.kind == "mean" else pl.Int64))
     filled = _fill(found, question)
+    if kpi.kind in ("count", "stock"):
+        filled = _zeros(filled, question)
     missing = [name for name in kpi.datasets if name not in snapshot.connected]
     if missing:
         filled = filled.with_columns(
@@ -193,6 +195,17 @@ def _fill(found: pl.DataFrame, question: kpi_sql.Question) -> pl.DataFrame:
         pl.col("n").fill_null(0),
         pl.col("numerator").fill_null(0),
         pl.col("state").fill_null("empty"),
+    )
+
+
+def _zeros(filled: pl.DataFrame, question: kpi_sql.Question) -> pl.DataFrame:
+    """A count of nothing is 0, where a rate of nothing is no rate: periods that have begun read 0."""
+    first, _ = question.dates
+    has_begun = pl.col("period").fill_null(first) <= question.last_date
+    nothing = (pl.col("n") == 0) & has_begun
+    return filled.with_columns(
+        pl.when(nothing).then(0.0).otherwise("value").alias("value"),
+        pl.when(nothing).then(pl.lit("ok")).otherwise("state").alias("state"),
     )
 
 

@@ -96,8 +96,7 @@ def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
         for dataset in datasets()
     )
     con.execute(
-        f"insert into meta.datasets by name from ({counts}) "
-        "where dataset not in (select dataset from meta.datasets)"
+        f"insert into meta.datasets by name from ({counts}) where dataset not in (select dataset from meta.datasets)"
     )
 
 

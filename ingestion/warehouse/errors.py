@@ -30,6 +30,12 @@ class AnotherRun(WarehouseError):
     code = "another_run"
 
 
+class AsOfTooLate(WarehouseError):
+    """Numbers were asked for as of an instant that is still to come: fields as_of, limit (both UTC)."""
+
+    code = "as_of_too_late"
+
+
 class ModelInvalid(WarehouseError):
     """A file of sql/ cannot be built from: fields model, reason."""
 

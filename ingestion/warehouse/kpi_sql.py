@@ -102,11 +102,16 @@ def _conditions(kpi: Kpi, question: Question, time: str) -> tuple[list[str], lis
         values.append(days)
     for dimension, wanted in question.filter.where.items():
         conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
-        values.append(list(wanted))
+        values.append(_spelt(dimension, wanted))
     if question.regions is not None:
         conditions.append("list_contains(?::varchar[], region)")
         values.append(list(question.regions))
     return conditions, values
+
+
+def _spelt(dimension: str, values: Sequence[str]) -> list[str]:
+    """Wanted values as the tables spell them: True and TRUE are true."""
+    return [value.lower() for value in values] if dimension == "is_vip" else list(values)
 
 
 def _period_column(question: Question, time: str) -> str:
@@ -346,7 +351,7 @@ def sums_query(
     bound: list[object] = [wanted.date_from, wanted.date_to]
     for dimension, values in wanted.where.items():
         conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
-        bound.append(list(values))
+        bound.append(_spelt(dimension, values))
     if regions is not None:
         conditions.append("list_contains(?::varchar[], region)")
         bound.append(list(regions))

@@ -24,7 +24,7 @@ TABLES = {
         as_of TIMESTAMP, message_code VARCHAR, definitions VARCHAR, state VARCHAR""",
     "loads": """load_id VARCHAR, load_seq BIGINT, run_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR,
         sha256 VARCHAR, bytes BIGINT, rows_read BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,
-        rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR""",
+        rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR, is_full BOOLEAN""",
     "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
         source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR,
         released_by VARCHAR""",
@@ -56,6 +56,8 @@ class Load:
     loaded_at: datetime
     state: str = "loaded"
     because: str | None = None
+    # The source says that its files of this feed are complete: what they no longer name is gone.
+    is_full: bool | None = False
 
     def __post_init__(self) -> None:
         if self.rows_read != self.rows_loaded + self.rows_quarantined + self.rows_duplicate:
@@ -73,6 +75,8 @@ def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
     con.execute(f"create schema if not exists {catalog}.meta")
     for table, columns in TABLES.items():
         con.execute(f"create table if not exists {catalog}.meta.{table} ({columns})")
+    # Homes made before a feed could be declared complete.
+    con.execute(f"alter table {catalog}.meta.loads add column if not exists is_full BOOLEAN")
     raw.create_tables(con, catalog)
 
 
@@ -177,8 +181,10 @@ def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 1
 
 
-def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespaces: Mapping[str, str]) -> Load:
-    """Withdraw a load: its rows go, its line in the ledger stays and says why.
+def retract(
+    con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespaces: Mapping[str, str]
+) -> list[Load]:
+    """Withdraw every load with that content: its rows go, its line in the ledger stays and says why.
 
     Args:
         namespaces: source -> customer_namespace, to know whose records pointed into it.
@@ -186,41 +192,58 @@ def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespace
     Raises:
         NoSuchLoad: nothing loaded has that hash.
     """
-    found = fetch(con, "select * from warehouse.meta.loads where sha256 = ? and state = 'loaded'", [sha256.lower()])
-    if not found:
+    loaded = "select * from warehouse.meta.loads where sha256 = ? and state = 'loaded' order by load_seq"
+    loads = [Load(**row) for row in fetch(con, loaded, [sha256.lower()])]
+    if not loads:
         raise NoSuchLoad(sha256=sha256)
-    load = Load(**found[0])
     con.execute("begin")
-    waiting.withdraw(con, load.load_id, namespaces)
-    con.execute(
-        "update warehouse.meta.loads set state = 'retracted', because = ? where load_id = ?",
-        [because, load.load_id],
-    )
+    for load in loads:
+        waiting.withdraw(con, load.load_id, namespaces)
+        con.execute(
+            "update warehouse.meta.loads set state = 'retracted', because = ? where load_id = ?",
+            [because, load.load_id],
+        )
     con.execute("commit")
-    return load
+    return loads
 
 
 def as_of(con: duckdb.DuckDBPyConnection) -> datetime | None:
-    """How far the last night's sources go: the earliest of them, each as far as its newest file.
+    """How far the sources of a night go: the earliest of them, each as far as its newest file by then.
 
-    One source's export is one act, so a feed without recent events (products) does not hold its source back.
+    Of all nights the latest such instant: a source that lags behind does not take readers back in time. One
+    source's export is one act, so a feed without recent events (products) does not hold its source back.
     """
     row = con.execute(
         """
         with loaded as (select * from warehouse.meta.loads where state = 'loaded'),
-        last_night as (select distinct source from loaded where run_id = (select max(run_id) from loaded))
-        select min(through) from (
-            select max(data_through) as through from loaded join last_night using (source) group by source
+        nights as (select distinct run_id, source from loaded),
+        reached as (
+            select nights.run_id, nights.source, max(loaded.data_through) as through
+            from nights inner join loaded on nights.source = loaded.source and loaded.run_id <= nights.run_id
+            group by nights.run_id, nights.source
         )
+        select max(through) from (select min(through) as through from reached group by run_id)
         """
     ).fetchone()
     return row[0] if row else None
 
 
-def loads_state(con: duckdb.DuckDBPyConnection) -> str:
-    """What is loaded, in loading order, as one text: equal text, equal raw tables."""
+def reach_of_sources(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, datetime]:
+    """How far each source of a run goes, by the newest of all its files."""
+    rows = con.execute(
+        """select source, max(data_through) as through from warehouse.meta.loads
+        where state = 'loaded' and source in (select source from warehouse.meta.loads where run_id = ?)
+        group by source having through is not null order by through""",
+        [run_id],
+    ).fetchall()
+    return dict(rows)
+
+
+def loads_state(con: duckdb.DuckDBPyConnection, until: str | None = None) -> str:
+    """What is loaded (by run `until` at the latest), in loading order, as one text: equal text, equal raw tables."""
     row = con.execute(
         """select coalesce(string_agg(load_seq || ':' || sha256, ',' order by load_seq), '')
-        from warehouse.meta.loads where state = 'loaded'"""
+        from warehouse.meta.loads where state = 'loaded' and run_id <= coalesce(?, run_id)""",
+        [until],
     ).fetchone()
     return row[0] if row else ""

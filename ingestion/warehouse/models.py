@@ -30,8 +30,10 @@ INPUT_FOLDERS = ("policies", "targets", "calendars")
 # What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded.
 RUN_INPUTS = {
     "run": "run_id varchar, as_of timestamp, business_timezone varchar",
-    "sources": "source varchar, customer_namespace varchar, currency varchar",
-    "loads": "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp",
+    "sources": "source varchar, customer_namespace varchar, currency varchar, is_churn_declared boolean",
+    "loads": (
+        "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp, is_full boolean"
+    ),
 }
 
 _HEADER = re.compile(r"^--\s*(grain|access):\s*(.+?)\s*$", re.MULTILINE)

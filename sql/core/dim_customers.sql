@@ -21,10 +21,14 @@ chosen as (
     ) = 1
 ),
 
+-- A source whose mapping names churned_at says so itself; where no mapping tells, one date in the data does.
 declares_churn as (
-    select split_part(customer_key, ':', 1) as customer_namespace, bool_or(churned_at is not null) as is_churn_declared
+    select
+        split_part(customers.customer_key, ':', 1) as customer_namespace,
+        bool_or(coalesce(sources.is_churn_declared, customers.churned_at is not null)) as is_churn_declared
     from customers
-    group by 1
+    left join raw.sources as sources on customers.source = sources.source
+    group by split_part(customers.customer_key, ':', 1)
 )
 
 select

@@ -33,9 +33,12 @@ spans as (
 
 combinations as (
     select channels.channel, kinds.kind, priorities.priority, tiers.tier
-    from (select distinct coalesce(channel, 'unknown') as channel from tickets) as channels
-    cross join (select distinct coalesce(kind, 'unknown') as kind from tickets) as kinds
-    cross join (select distinct coalesce(priority_first, 'unknown') as priority from tickets) as priorities
+    -- Complaints without a ticket have none of the three: unknown is always among them.
+    from (select channel from tickets where channel is not null union select 'unknown') as channels
+    cross join (select kind from tickets where kind is not null union select 'unknown') as kinds
+    cross join (
+        select priority_first as priority from tickets where priority_first is not null union select 'unknown'
+    ) as priorities
     cross join tiers
 ),
 

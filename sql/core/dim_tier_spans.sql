@@ -10,38 +10,57 @@ loads as (select * from raw.loads),
 sources as (select * from raw.sources),
 run as (select * from raw.run),
 
-declared as (
+declared_starts as (
     select
         coalesce(customer_ids.customer_key, history.customer_key) as customer_key,
-        history.tier, history.region, history.valid_from
+        history.tier, history.region, history.valid_from, history.valid_to
     from history
     left join customer_ids on history.customer_key = customer_ids.named_key
 ),
 
--- A source that only sends the present tier: each export says what held at its data_through.
+-- Where a stretch ends and no other begins, the tier is not known until one does.
+declared as (
+    select customer_key, tier, region, valid_from, cast(1 as bigint) as said_last
+    from declared_starts
+    union all
+    select customer_key, cast(null as varchar), region, valid_to, cast(0 as bigint)
+    from declared_starts
+    cross join run
+    where valid_to <= run.as_of
+),
+
+declared_customers as (select distinct customer_key from declared),
+
+-- A source that only sends the present tier: each export says what held at its data_through. Of several versions
+-- in one export the newest one held.
 seen as (
     select
         coalesce(customer_ids.customer_key, sources.customer_namespace || ':' || exported.customer_id) as customer_key,
-        exported.tier, exported.region, loads.data_through as valid_from
+        exported.tier, exported.region, loads.data_through as valid_from, exported.load_seq as said_last
     from exported
     inner join sources on exported.source = sources.source
     inner join loads on exported.load_id = loads.load_id
     cross join run
     left join customer_ids
         on sources.customer_namespace || ':' || exported.customer_id = customer_ids.named_key
+    left join declared_customers
+        on coalesce(customer_ids.customer_key, sources.customer_namespace || ':' || exported.customer_id)
+            = declared_customers.customer_key
     where loads.data_through <= run.as_of
         and (exported.tier is not null or exported.region is not null)
-        and not exists (
-            select 1 from declared
-            where declared.customer_key
-                = coalesce(customer_ids.customer_key, sources.customer_namespace || ':' || exported.customer_id)
-        )
+        and declared_customers.customer_key is null
+    qualify row_number() over (
+        partition by exported.source, exported.customer_id, exported.load_id
+        order by exported.version_key desc, exported.source_row desc
+    ) = 1
 ),
 
 points as (
-    select customer_key, valid_from, max(tier) as tier, max(region) as region
+    select customer_key, valid_from, tier, region
     from (select * from declared union all select * from seen) as both_kinds
-    group by customer_key, valid_from
+    qualify row_number() over (
+        partition by customer_key, valid_from order by said_last desc, tier, region
+    ) = 1
 ),
 
 changes as (

@@ -11,13 +11,7 @@ customers as (select * from core.dim_customers),
 tier_spans as (select * from core.dim_tier_spans),
 regions as (select * from core.dim_regions),
 tiers as (select tier, lower(is_vip) = 'true' as is_vip from raw.tiers),
-promises as (
-    select
-        metric, cast(limit_seconds as bigint) as limit_seconds, cast(valid_from as date) as valid_from,
-        coalesce(cast(nullif(valid_to, '') as date), cast('9999-12-31' as date)) as valid_to
-    from raw.sla
-    where metric in ('complaint_resolution', 'complaint_plan')
-),
+sla as (select * from core.dim_sla_targets),
 run as (select * from raw.run),
 
 keyed as (
@@ -25,8 +19,8 @@ keyed as (
         complaints.*,
         coalesce(customer_ids.customer_key, complaints.customer_key, tickets.customer_key) as person_key,
         coalesce(complaints.matter, complaints.reason, tickets.category) as matter_key,
-        tickets.region as ticket_region, tickets.channel, tickets.product, tickets.product_group,
-        tickets.category, tickets.priority, tickets.team
+        nullif(tickets.region, 'unknown') as ticket_region, tickets.channel, tickets.product, tickets.product_group,
+        tickets.category, tickets.priority, tickets.kind, tickets.team_now as team
     from complaints
     left join customer_ids on complaints.customer_key = customer_ids.named_key
     left join tickets on complaints.ticket_key = tickets.ticket_key
@@ -60,26 +54,10 @@ raised_again as (
     where date_diff('second', counted.resolved_at, later.received_at) <= 30 * 86400
 ),
 
--- The promises that held on the day of receipt; of several the tightest.
-limits as (
-    select
-        counted.complaint_key,
-        min(case when promises.metric = 'complaint_resolution' then promises.limit_seconds end) as resolution_seconds,
-        min(case when promises.metric = 'complaint_plan' then promises.limit_seconds end) as plan_seconds
-    from counted
-    cross join run
-    inner join promises
-        on cast(counted.received_at at time zone 'UTC' at time zone run.business_timezone as date)
-            >= promises.valid_from
-        and cast(counted.received_at at time zone 'UTC' at time zone run.business_timezone as date)
-            < promises.valid_to
-    group by counted.complaint_key
-),
-
 sliced as (
     select
-        counted.*,
-        limits.resolution_seconds, limits.plan_seconds, run.as_of, run.business_timezone,
+        counted.*, run.as_of, run.business_timezone,
+        cast(counted.received_at at time zone 'UTC' at time zone run.business_timezone as date) as received_date,
         raised_again.complaint_key is not null as is_raised_again,
         coalesce(counted.ticket_region, tier_spans.region, 'unknown') as known_region,
         coalesce(tier_spans.tier, 'unknown') as tier,
@@ -87,12 +65,32 @@ sliced as (
         coalesce(counted.grade_at_receipt, 'unknown') as grade_received
     from counted
     cross join run
-    left join limits on counted.complaint_key = limits.complaint_key
     left join raised_again on counted.complaint_key = raised_again.complaint_key
     left join customers on counted.person_key = customers.customer_key
     left join tier_spans
         on counted.person_key = tier_spans.customer_key
         and counted.received_at >= tier_spans.valid_from and counted.received_at < tier_spans.valid_to
+),
+
+promised as (
+    select
+        sliced.*,
+        resolution_sla.limit_seconds as resolution_seconds, plan_sla.limit_seconds as plan_seconds
+    from sliced
+    left join sla as resolution_sla
+        on resolution_sla.metric = 'complaint_resolution'
+        and coalesce(sliced.channel, 'unknown') = resolution_sla.channel
+        and coalesce(sliced.kind, 'unknown') = resolution_sla.kind
+        and coalesce(sliced.priority, 'unknown') = resolution_sla.priority
+        and sliced.tier = resolution_sla.tier
+        and sliced.received_date >= resolution_sla.valid_from and sliced.received_date < resolution_sla.valid_to
+    left join sla as plan_sla
+        on plan_sla.metric = 'complaint_plan'
+        and coalesce(sliced.channel, 'unknown') = plan_sla.channel
+        and coalesce(sliced.kind, 'unknown') = plan_sla.kind
+        and coalesce(sliced.priority, 'unknown') = plan_sla.priority
+        and sliced.tier = plan_sla.tier
+        and sliced.received_date >= plan_sla.valid_from and sliced.received_date < plan_sla.valid_to
 ),
 
 timed as (
@@ -104,7 +102,7 @@ timed as (
             then cast(date_diff('second', received_at, coalesce(resolved_at, as_of)) as bigint) end as cycle_seconds,
         case when plan_fed_back_at >= received_at
             then cast(date_diff('second', received_at, plan_fed_back_at) as bigint) end as plan_wait_seconds
-    from sliced
+    from promised
 ),
 
 judged as (
@@ -122,8 +120,7 @@ judged as (
 
 select
     judged.source, judged.complaint_key, judged.complaint_id, judged.ticket_key, judged.person_key as customer_key,
-    judged.received_at,
-    cast(judged.received_at at time zone 'UTC' at time zone judged.business_timezone as date) as received_date,
+    judged.received_at, judged.received_date,
     judged.known_region as region, coalesce(regions.area, 'unknown') as area,
     judged.tier, coalesce(tiers.is_vip, false) as is_vip, coalesce(judged.channel, 'unknown') as channel,
     judged.customer_type, coalesce(judged.product, 'unknown') as product,

@@ -12,8 +12,7 @@ run as (select * from raw.run),
 first_visits as (
     select *
     from visits
-    where visit_no = 1 and is_counted and result <> 'unknown' and ended_at is not null
-    qualify row_number() over (partition by ticket_key order by ended_at, visit_key) = 1
+    where visit_rank = 1 and is_counted and result <> 'unknown' and ended_at is not null
 ),
 
 returned as (
@@ -21,7 +20,7 @@ returned as (
     from first_visits
     inner join visits as later
         on first_visits.ticket_key = later.ticket_key
-        and later.visit_no > 1
+        and later.visit_rank > 1
     where date_diff('second', first_visits.ended_at, coalesce(later.dispatched_at, later.arrived_at, later.finished_at))
         <= 30 * 86400
 ),

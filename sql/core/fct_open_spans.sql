@@ -11,6 +11,12 @@ status_events as (
 
 with_history as (select distinct ticket_key from status_events),
 
+last_moves as (
+    select ticket_key, event_seq, occurred_at, status
+    from status_events
+    qualify row_number() over (partition by ticket_key order by event_seq desc, occurred_at desc) = 1
+),
+
 moves as (
     -- A ticket is open from its creation, whatever its first event says.
     select ticket_key, cast(-1 as bigint) as event_seq, created_at as moved_at, true as is_open, true as is_known
@@ -35,6 +41,15 @@ moves as (
                 and (tickets.resolved_at is not null or tickets.closed_at is not null)
             )
         )
+    union all
+    -- A history that stops short of the end the ticket itself tells of.
+    select
+        tickets.ticket_key, last_moves.event_seq + 1, coalesce(tickets.resolved_at, tickets.closed_at), false, true
+    from tickets
+    inner join last_moves on tickets.ticket_key = last_moves.ticket_key
+    where tickets.status in ('solved', 'closed', 'cancelled')
+        and last_moves.status not in ('solved', 'closed', 'cancelled')
+        and coalesce(tickets.resolved_at, tickets.closed_at) >= last_moves.occurred_at
 ),
 
 turns as (

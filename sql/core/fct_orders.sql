@@ -23,7 +23,9 @@ keyed as (
         orders.*,
         coalesce(customer_ids.customer_key, orders.customer_key) as person_key,
         coalesce(orders.amount, items.amount) as known_amount,
-        nullif(trim(named_customers.region), '') as named_region,
+        -- A shop that makes a new customer id for each order knows where that order went.
+        case when customer_ids.customer_key <> orders.customer_key
+            then nullif(trim(named_customers.region), '') end as named_region,
         named_customers.segment
     from orders
     left join items on orders.order_key = items.order_key

@@ -42,7 +42,9 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by dimension, coalesce(ticket_key, order_key, survey_key), is_valid_rating
+            partition by
+                dimension, is_valid_rating, ticket_key, case when ticket_key is null then order_key end,
+                case when ticket_key is null and order_key is null then survey_key end
             order by responded_at desc, survey_key desc
         ) as newest_no
     from valid

@@ -11,6 +11,7 @@ followed as (
     inner join tickets as later
         on first_tickets.customer_key = later.customer_key
         and first_tickets.category = later.category
+        and first_tickets.category <> 'unknown'
         and first_tickets.ticket_key <> later.ticket_key
         and later.created_at > first_tickets.first_solved_at
     where first_tickets.is_first_solved and later.is_counted

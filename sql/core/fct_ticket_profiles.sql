@@ -62,7 +62,7 @@ select
     coalesce(sliced.category, 'unknown') as category,
     coalesce(sliced.priority_first, 'unknown') as priority,
     coalesce(sliced.priority, 'unknown') as priority_last,
-    coalesce(sliced.team, 'unknown') as team,
+    coalesce(sliced.team, 'unknown') as team_now,
     sliced.agent_id,
     sliced.status,
     coalesce(sliced.is_complaint, false) as is_complaint,

@@ -34,6 +34,10 @@ bot_solved as (
     group by ticket_key
 ),
 
+with_messages as (
+    select distinct ticket_key from events where event_type in ('message', 'call')
+),
+
 first_answers as (
     select ticket_key, min(occurred_at) as first_answered_at
     from answers
@@ -56,6 +60,7 @@ starts as (
     select
         tickets.source, tickets.ticket_key, tickets.first_response_at,
         message_sources.source is not null as has_messages,
+        with_messages.ticket_key is not null as is_told_by_messages,
         reply_sources.source is not null as has_replies,
         case
             when bot_only.ticket_key is not null then bot_only.reopened_at
@@ -64,6 +69,7 @@ starts as (
         end as response_start_at
     from tickets
     left join message_sources on tickets.source = message_sources.source
+    left join with_messages on tickets.ticket_key = with_messages.ticket_key
     left join reply_sources on tickets.source = reply_sources.source
     left join bot_only on tickets.ticket_key = bot_only.ticket_key
     left join customer_messages on tickets.ticket_key = customer_messages.ticket_key
@@ -82,6 +88,7 @@ select
     starts.has_messages,
     starts.response_start_at,
     starts.has_replies and starts.response_start_at is not null as is_response_expected,
-    case when starts.has_messages then replies.replied_at else starts.first_response_at end as first_response_at
+    -- Messages speak where a ticket has any; an export of recent messages must not silence older tickets.
+    case when starts.is_told_by_messages then replies.replied_at else starts.first_response_at end as first_response_at
 from starts
 left join replies on starts.ticket_key = replies.ticket_key

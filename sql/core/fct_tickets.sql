@@ -27,9 +27,21 @@ spans as (
     group by ticket_key
 ),
 
+-- The team that held the ticket when it was solved; moved on afterwards, it still credits that team.
+teams as (
+    select events.ticket_key, events.team
+    from core.fct_ticket_events as events
+    inner join spans on events.ticket_key = spans.ticket_key
+    where events.team is not null and (spans.open_span_count > 0 or events.occurred_at <= spans.last_ended_at)
+    qualify row_number() over (
+        partition by events.ticket_key order by events.event_seq desc, events.occurred_at desc
+    ) = 1
+),
+
 promised as (
     select
         profiles.*,
+        coalesce(teams.team, profiles.team_now) as team,
         run.as_of, run.business_timezone,
         responses.has_messages, responses.response_start_at, responses.first_response_at,
         responses.is_response_expected and profiles.is_counted as is_response_expected,
@@ -69,6 +81,7 @@ promised as (
         and profiles.created_date >= resolution_sla.valid_from and profiles.created_date < resolution_sla.valid_to
     left join agent_turns on profiles.ticket_key = agent_turns.ticket_key
     left join visited on profiles.ticket_key = visited.ticket_key
+    left join teams on profiles.ticket_key = teams.ticket_key
 ),
 
 -- Each instant that a business duration needs, looked up on the clock once.
@@ -167,8 +180,11 @@ measured as (
         case when response_clock = 'business' then response_business_seconds
             when response_clock = 'calendar' then response_calendar_seconds end as response_policy_seconds,
         case
-            when resolution_clock = 'business' then greatest(0, resolution_business_seconds - paused_business_seconds)
-            when resolution_clock = 'calendar' then greatest(0, resolution_calendar_seconds - paused_calendar_seconds)
+            -- Not known is not 0: greatest() passes over NULL, and 0 seconds would read as kept.
+            when resolution_clock = 'business' and resolution_business_seconds is not null
+                then greatest(0, resolution_business_seconds - paused_business_seconds)
+            when resolution_clock = 'calendar' and resolution_calendar_seconds is not null
+                then greatest(0, resolution_calendar_seconds - paused_calendar_seconds)
         end as resolution_policy_seconds
     from timed
 )

@@ -6,6 +6,11 @@ tickets as (select * from core.fct_tickets)
 
 select
     visits.source, visits.visit_key, visits.visit_id, visits.ticket_key, visits.visit_no,
+    -- Counted by us: exports number visits from 2, or several of them 1.
+    cast(row_number() over (
+        partition by visits.ticket_key
+        order by visits.visit_no, coalesce(visits.dispatched_at, visits.arrived_at, visits.finished_at), visits.visit_key
+    ) as integer) as visit_rank,
     visits.engineer_id, visits.outlet_key,
     tickets.created_at as ticket_created_at, tickets.created_date,
     tickets.region, tickets.area, tickets.tier, tickets.is_vip, tickets.channel, tickets.customer_type,

@@ -3,7 +3,7 @@
 -- access: region
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
-    result, fault_code, case when visit_no = 1 then 'first' else 'later' end as visit_no_group,
+    result, fault_code, case when visit_rank = 1 then 'first' else 'later' end as visit_no_group,
     count(*) as visit_count
 from core.fct_visits
 where is_counted

@@ -1,25 +1,44 @@
--- Which customer ids of a source are one person: id -> master id.
+-- Which customer ids are one person: id -> master id.
 -- grain: customer_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select customer_links.*, run.as_of
+    select
+        customer_links.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(customer_links.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.customer_links as customer_links
     cross join run
+    inner join sources on customer_links.source = sources.source
+    left join loads on customer_links.load_id = loads.load_id
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by customer_namespace, customer_id) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, customer_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by customer_namespace, customer_id
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
     newest.source,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
-    sources.customer_namespace || ':' || newest.master_customer_id as master_customer_key
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.master_customer_id as master_customer_key
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

@@ -1,29 +1,48 @@
--- Tier and region of a customer over time, where the source exports that history.
+-- Tier and region of a customer over time, where a source exports that history.
 -- grain: customer_key, valid_from
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select customer_tier_history.*, run.as_of
+    select
+        customer_tier_history.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(customer_tier_history.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.customer_tier_history as customer_tier_history
     cross join run
-    where valid_from <= run.as_of
+    inner join sources on customer_tier_history.source = sources.source
+    left join loads on customer_tier_history.load_id = loads.load_id
+    where customer_tier_history.valid_from <= run.as_of
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by customer_namespace, customer_id, valid_from) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, customer_id, valid_from order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by customer_namespace, customer_id, valid_from
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
     newest.source,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.tier,
     newest.region,
     newest.valid_from,
     newest.valid_to
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

@@ -1,26 +1,47 @@
--- Customers of every source: the newest version of each, as of the run.
+-- Customers, newest version of each; sources that share a namespace share their customers.
 -- grain: customer_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
+-- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select customers.*, run.as_of
+    select
+        customers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(customers.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
+        coalesce(customers.updated_at > run.as_of, false) as is_later
     from raw.customers as customers
     cross join run
-    where (updated_at is null or updated_at <= run.as_of)
+    inner join sources on customers.source = sources.source
+    left join loads on customers.load_id = loads.load_id
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by customer_namespace, customer_id) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, customer_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by customer_namespace, customer_id
+        order by
+            is_later, case when not is_later then version_order end desc, case when is_later then version_order end,
+            data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
     newest.source,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.customer_id,
     newest.name,
     newest.customer_type,
@@ -38,4 +59,5 @@ select
     newest.email,
     newest.address
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

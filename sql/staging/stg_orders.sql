@@ -1,36 +1,60 @@
 -- Orders of every source, newest version.
 -- grain: order_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
+-- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select orders.*, run.as_of
+    select
+        orders.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(orders.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
+        coalesce(orders.updated_at > run.as_of, false) as is_later
     from raw.orders as orders
     cross join run
-    where (updated_at is null or updated_at <= run.as_of) and ordered_at <= run.as_of
+    inner join sources on orders.source = sources.source
+    left join loads on orders.load_id = loads.load_id
+    where orders.ordered_at <= run.as_of
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by source, order_id) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, order_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by source, order_id
+        order by
+            is_later, case when not is_later then version_order end desc, case when is_later then version_order end,
+            data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
     newest.source,
     newest.source || ':' || newest.order_id as order_key,
     newest.order_id,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.ordered_at,
     case when newest.paid_at <= newest.as_of then newest.paid_at end as paid_at,
     newest.amount,
     newest.currency,
     newest.order_kind,
-    newest.status,
+    case when newest.paid_at > newest.as_of and newest.status in ('paid', 'partly_refunded', 'refunded')
+        then 'open' else newest.status end as status,
     newest.source || ':' || newest.product_id as product_key,
     newest.channel,
     newest.region
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

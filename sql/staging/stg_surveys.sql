@@ -1,20 +1,39 @@
 -- Surveys sent, newest version.
 -- grain: survey_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select surveys.*, run.as_of
+    select
+        surveys.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(surveys.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.surveys as surveys
     cross join run
+    inner join sources on surveys.source = sources.source
+    left join loads on surveys.load_id = loads.load_id
+    where surveys.sent_at is null or surveys.sent_at <= run.as_of
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by source, survey_id) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, survey_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by source, survey_id
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
@@ -23,11 +42,12 @@ select
     newest.survey_id,
     newest.kind,
     newest.source || ':' || newest.ticket_id as ticket_key,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.source || ':' || newest.order_id as order_key,
     newest.channel,
     case when newest.sent_at <= newest.as_of then newest.sent_at end as sent_at,
     case when newest.responded_at <= newest.as_of then newest.responded_at end as responded_at,
     case when newest.followup_at <= newest.as_of then newest.followup_at end as followup_at
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

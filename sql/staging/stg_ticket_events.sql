@@ -1,20 +1,39 @@
 -- What happened to tickets, one row an event, in the order of the export's own sequence.
 -- grain: ticket_key, event_seq, occurred_at
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
+sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select ticket_events.*, run.as_of
+    select
+        ticket_events.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(ticket_events.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.ticket_events as ticket_events
     cross join run
-    where occurred_at <= run.as_of
+    inner join sources on ticket_events.source = sources.source
+    left join loads on ticket_events.load_id = loads.load_id
+    where ticket_events.occurred_at <= run.as_of
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by source, ticket_id, event_seq, occurred_at) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, ticket_id, event_seq, occurred_at order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by source, ticket_id, event_seq, occurred_at
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
@@ -29,3 +48,5 @@ select
     newest.actor_role,
     newest.is_public
 from newest
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

@@ -1,32 +1,54 @@
 -- Tickets of every source: the newest version of each, with the priority it was opened with.
 -- grain: ticket_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
+-- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
 run as (select * from raw.run),
 sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select tickets.*, run.as_of
+    select
+        tickets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(tickets.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
+        coalesce(tickets.updated_at > run.as_of, false) as is_later
     from raw.tickets as tickets
     cross join run
-    where (updated_at is null or updated_at <= run.as_of) and created_at <= run.as_of
+    inner join sources on tickets.source = sources.source
+    left join loads on tickets.load_id = loads.load_id
+    where tickets.created_at <= run.as_of
 ),
 
 newest as (
-    select *,
+    select
+        *,
+        max(load_seq) over (partition by source, ticket_id) as last_load_seq,
         first_value(priority ignore nulls) over (
-            partition by source, ticket_id order by version_key, load_seq, source_row
+            partition by source, ticket_id order by version_order, load_seq, source_row
             rows between unbounded preceding and unbounded following
         ) as priority_first
     from versions
-    qualify row_number() over (partition by source, ticket_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by source, ticket_id
+        order by
+            is_later, case when not is_later then version_order end desc, case when is_later then version_order end,
+            data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
     newest.source,
     newest.source || ':' || newest.ticket_id as ticket_key,
     newest.ticket_id,
-    sources.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.source || ':' || newest.asset_id as asset_key,
     newest.source || ':' || newest.order_id as order_key,
     newest.source || ':' || newest.product_id as product_key,
@@ -46,7 +68,12 @@ select
     case when newest.closed_at <= newest.as_of then newest.closed_at end as closed_at,
     newest.response_due_at,
     newest.resolution_due_at,
-    newest.status,
+    case
+        when newest.resolved_at > newest.as_of or (newest.resolved_at is null and newest.closed_at > newest.as_of)
+            then 'open'
+        when newest.closed_at > newest.as_of and newest.status = 'closed' then 'solved'
+        else newest.status
+    end as status,
     newest.is_complaint,
     newest.reopen_count,
     newest.reassign_count,
@@ -54,9 +81,11 @@ select
     newest.source || ':' || newest.merged_into as merged_into_key,
     newest.is_deleted,
     newest.is_spam,
-    newest.csat_score,
+    case when coalesce(newest.resolved_at, newest.closed_at, newest.created_at) <= newest.as_of
+        then newest.csat_score end as csat_score,
     newest.flow_id,
     newest.knowledge_id,
     newest.priority_first
 from newest
-inner join sources on newest.source = sources.source
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

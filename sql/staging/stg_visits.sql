@@ -1,19 +1,39 @@
 -- Field visits, newest version.
 -- grain: visit_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows, versions and instants are left out.
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
+sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
 
 versions as (
-    select visits.*, run.as_of
+    select
+        visits.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        coalesce(nullif(visits.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.visits as visits
     cross join run
+    inner join sources on visits.source = sources.source
+    left join loads on visits.load_id = loads.load_id
+    where visits.dispatched_at is null or visits.dispatched_at <= run.as_of
 ),
 
 newest as (
-    select *
+    select
+        *,
+        max(load_seq) over (partition by source, visit_id) as last_load_seq
     from versions
-    qualify row_number() over (partition by source, visit_id order by version_key desc, load_seq desc, source_row desc) = 1
+    qualify row_number() over (
+        partition by source, visit_id
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
 )
 
 select
@@ -30,7 +50,10 @@ select
     case when newest.arrived_at <= newest.as_of then newest.arrived_at end as arrived_at,
     case when newest.finished_at <= newest.as_of then newest.finished_at end as finished_at,
     case when newest.accepted_at <= newest.as_of then newest.accepted_at end as accepted_at,
-    newest.result,
+    case when coalesce(newest.finished_at, newest.arrived_at, newest.dispatched_at, newest.as_of) <= newest.as_of
+        then newest.result end as result,
     newest.diagnosis_code,
     newest.fault_code
 from newest
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq

@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -22,7 +24,8 @@ from ingestion import pipeline
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 ROOT = Path(session.__file__).parents[1]
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
@@ -40,8 +43,8 @@ FLAGS = [
 
 def chromium() -> str:
     found = next((path for path in CHROMIUM if Path(path).exists()), shutil.which("chromium"))
-    if found is None:
-        reason = "no Chromium on this machine"
+    if found is None or find_spec("playwright") is None:
+        reason = "no Chromium on this machine" if found is None else "playwright is not installed"
         if "browser" in os.environ.get("AFTERCARE_REQUIRE", ""):
             pytest.fail(reason)
         pytest.skip(reason)
@@ -115,9 +118,11 @@ def wait_until_healthy(base: str, process: subprocess.Popen[bytes], seconds: flo
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["playwright.Browser"]:
+def browser() -> Iterator["Browser"]:
     path = chromium()
-    with playwright.sync_playwright() as driver:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
         running = driver.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()
@@ -126,7 +131,7 @@ def browser() -> Iterator["playwright.Browser"]:
 class Reader:
     """One person at one screen."""
 
-    def __init__(self, page: "playwright.Page", base: str) -> None:
+    def __init__(self, page: "Page", base: str) -> None:
         self.page = page
         self.base = base
 
@@ -163,7 +168,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(browser: "playwright.Browser", serve: Serve, home: Path) -> Iterator["ReaderAt"]:
+def reader(browser: "Browser", serve: Serve, home: Path) -> Iterator["ReaderAt"]:
     opened = ReaderAt(browser, serve, home)
     yield opened
     opened.close()
@@ -172,9 +177,9 @@ def reader(browser: "playwright.Browser", serve: Serve, home: Path) -> Iterator[
 class ReaderAt:
     """reader(width=390, scheme="dark") opens a screen of that size."""
 
-    def __init__(self, browser: "playwright.Browser", serve: Serve, home: Path) -> None:
+    def __init__(self, browser: "Browser", serve: Serve, home: Path) -> None:
         self.browser, self.serve, self.home = browser, serve, home
-        self.contexts: list[playwright.BrowserContext] = []
+        self.contexts: list[BrowserContext] = []
 
     def __call__(self, width: int = 1_440, scheme: str = "light", home: Path | None = None) -> Reader:
         context = self.browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ingestion.rollback import release, roll_back
 from ingestion.warehouse import snapshots
 
 if TYPE_CHECKING:
@@ -143,3 +144,32 @@ def test_a_kill_while_the_first_night_runs_leaves_nothing_published(shop: Shop) 
     assert shop.night().verdict == "published"
     assert len(snapshots.kept(shop.home)) == 1
     assert shop.leftovers() == []
+
+
+@pytest.mark.parametrize("step", ["pointer_switched", "pointer_synced"])
+def test_a_night_readers_were_shown_outlives_a_rollback_after_the_kill(
+    second_night: Shop, undisturbed: str, step: str
+) -> None:
+    before = snapshots.published(second_night.home)
+    assert before is not None
+    assert run_killed(second_night, step).returncode == -signal.SIGKILL
+    shown = snapshots.published(second_night.home)
+    assert shown is not None
+    assert shown.run_id != before.run_id
+    assert roll_back(second_night.home).run_id == before.run_id
+    second_night.night()
+    snapshots.verify(snapshots.snapshot(second_night.home, shown.run_id))
+    told = second_night.ledger(f"select verdict from meta.runs where run_id = '{shown.run_id}'")
+    assert told == [("published",)]
+    roll_back(second_night.home, shown.run_id)
+    assert second_night.content() == undisturbed
+
+
+def test_a_night_built_while_held_outlives_a_release_after_the_kill(second_night: Shop, undisturbed: str) -> None:
+    second_night.night()
+    roll_back(second_night.home)
+    second_night.tickets("0603", ("T005", "C001", "2025-06-03 10:00:00"))
+    assert run_killed(second_night, "pointer_switched").returncode == -signal.SIGKILL
+    release(second_night.home)
+    assert second_night.night().verdict == "nothing_new"
+    assert second_night.asked("select count(*) from core.fct_tickets") == [(5,)]
