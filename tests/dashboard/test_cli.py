@@ -228,6 +228,13 @@ def test_wrong_settings_end_with_2(aftercare: Callable[..., Answer], monkeypatch
     assert "AFTERCARE_BUSINESS_TIMEZONE" in told.err
 
 
+def test_an_as_of_in_the_future_is_wrong_usage(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
+    told = aftercare("run", tmp_path, "--as-of", "2099-01-01", "--home", tmp_path / "home")
+    assert told.code == shared.USAGE
+    assert "2099-01-01 00:00" in told.err
+    assert not (tmp_path / "home").exists()
+
+
 def test_without_java_spark_is_wrong_usage(
     aftercare: Callable[..., Answer], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

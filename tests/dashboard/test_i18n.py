@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 TOLD = (
     *("unmatched_file", "file_still_changing", "same_content", "retracted_file", "changed_while_reading"),
     *("nothing_loaded", "check_failed", "accuracy_below_target", "too_many_held_back", "unmapped_column"),
-    *("absent_column", "sheet_chosen", "collapsed_differently"),
+    *("absent_column", "sheet_chosen", "collapsed_differently", "sources_apart", "rows_not_chosen", "none_chosen"),
+    *("calendar_gap", "calendar_assumed", "prune_failed"),
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -219,6 +220,18 @@ def test_a_retracted_file_is_as_if_it_had_never_come(shop: Shop) -> None:
     assert shop.content() == before
     with pytest.raises(NoSuchLoad):
         retract(shop.home, bad.sha256, "again")
+
+
+def test_every_load_of_the_same_content_is_retracted(shop: Shop) -> None:
+    mappings = shop.home / "mappings"
+    shutil.copytree(mappings / "shop", mappings / "depot")
+    shutil.copytree(shop.exports / "shop", shop.exports / "depot")
+    load = shop.night().loads[-1]
+    gone = retract(shop.home, load.sha256, "exported by mistake")
+    assert [(one.source, one.feed) for one in gone] == [("depot", "tickets"), ("shop", "tickets")]
+    shop.night()
+    assert shop.asked(TICKETS) == []
+    assert shop.ledger("select count(*) from raw.tickets") == [(0,)]
 
 
 def test_what_pointed_into_a_retracted_file_is_held_back(shop: Shop) -> None:
