@@ -13,7 +13,10 @@ import streamlit as st
 from dashboard import filters, parts, session, theme
 from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
+from dashboard.words import sentence
+from ingestion.warehouse.errors import WarehouseError
 from ingestion.warehouse.kpis import KpiQuestionInvalid
+from ingestion.warehouse.models import first_line
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,12 @@ def main() -> None:
     if not _may_enter(t):
         filters.language_switch(t)
         return
-    snapshot = session.open_published()
+    try:
+        snapshot = session.open_published()
+    except WarehouseError as error:
+        filters.language_switch(t)
+        st.error(sentence(t, lang, error.finding), icon=":material/error:")
+        return
     if snapshot is None:
         filters.language_switch(t)
         filters.write_url(lang)
@@ -61,7 +69,7 @@ def main() -> None:
         page.run()
     except (KpiQuestionInvalid, duckdb.Error) as error:
         # The log has the cause; the reader is told in her own language that this page is missing.
-        log.exception("page %s", page.title)
+        log.error("page %s: %s", page.title, first_line(error))
         st.error(t("parts.failed", kind=type(error).__name__), icon=":material/error:")
 
 

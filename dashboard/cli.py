@@ -11,6 +11,7 @@ import typer
 
 from dashboard.commands import check, kpi, nightly, publishing, serve, shared, status, trial
 from dashboard.commands.shared import LANG, Home, Lang, t
+from data_checks.gist import gist
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,13 +75,8 @@ def explain(error: Exception) -> tuple[str, int]:
         return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)
-    said = [_storage_words(error) or t("cli.unexpected", error=_gist(error)), _state(), _last_log()]
+    said = [_storage_words(error) or t("cli.unexpected", error=gist(error)), _state(), _last_log()]
     return "\n".join(filter(None, said)), shared.FAILED
-
-
-def _gist(error: Exception) -> str:
-    """Type and first line: the rest of a message may quote a customer's data."""
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
 
 
 def _storage_words(error: Exception) -> str:
@@ -90,7 +86,7 @@ def _storage_words(error: Exception) -> str:
     import duckdb
 
     if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
-        return t("cli.storage", path="", reason=_gist(error))
+        return t("cli.storage", path="", reason=gist(error))
     return ""
 
 

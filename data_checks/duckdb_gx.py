@@ -30,6 +30,8 @@ from great_expectations.expectations.expectation import Expectation
 from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
 from sqlalchemy.pool import StaticPool
 
+from data_checks.gist import OF_NAMES
+
 # Its own namespace does not mark these names as exported, which a strict type checker refuses.
 gxe: Any = great_expectations.expectations
 
@@ -39,8 +41,7 @@ BUFFERED_ROWS = 50_000
 
 ROW_COUNT = "expect_table_row_count_to_be_between"
 
-# Messages of these errors speak of names in the SQL. Any other could quote a value, which may be a customer's.
-SAFE_MESSAGES = ("BinderException", "CatalogException", "ParserException", "in BatchData does not exist")
+SAFE_MESSAGES = (*OF_NAMES, "in BatchData does not exist")
 
 
 @dataclass(frozen=True)

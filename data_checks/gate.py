@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from data_checks.contract import datasets
+from data_checks.gist import gist
 from data_checks.rules import row_rules, rules
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def _checked(
     try:
         validation = running.validate(view, select, suite)
     except duckdb.Error as error:
-        yield _verdict(stage, suite.name, "could_not_run", str(error).splitlines()[0])
+        yield _verdict(stage, suite.name, "could_not_run", gist(error))
         return
     if not validation.outcomes:
         yield _verdict(stage, suite.name, "no_checks")

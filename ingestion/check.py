@@ -42,6 +42,7 @@ class CheckResult:
     rows_loaded: int = 0
     rows_quarantined: int = 0
     rows_duplicate: int = 0
+    notes: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
@@ -125,6 +126,7 @@ def _result(con: DuckDBPyConnection, one: Landed) -> CheckResult:
         rows_loaded=one.rows_loaded,
         rows_quarantined=one.rows_quarantined,
         rows_duplicate=one.rows_duplicate,
+        notes=one.notes,
         warnings=one.warnings,
         faults=one.faults,
         reasons=[*reasons, *(Reason(row, key or "", column or "", code) for row, key, column, code in rows)],

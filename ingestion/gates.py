@@ -6,15 +6,23 @@ What is checked stands in data_checks; here it is asked, written to the ledger, 
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import polars as pl
 
 from data_checks import gate
+from data_checks.rules import rules
+from ingestion import calendars
 from ingestion.errors import Finding
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
 from ingestion.warehouse import ledger, models
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from ingestion.landing import Landed
     from ingestion.mapping import Feed
     from ingestion.night import Night
@@ -68,6 +76,48 @@ def check_marts(tonight: Night) -> None:
     tonight.stop_if_told()
 
 
+def check_calendars(tonight: Night, as_of: datetime) -> None:
+    """Check that every working calendar knows the days from the first ticket to as_of.
+
+    A day after as_of, up to the longest limit, may be assumed: that is told, since deadlines may move.
+
+    Raises:
+        Stopped: it lacks a day that is past.
+    """
+    file = models.static_inputs().get("calendar_days")
+    row = tonight.con.execute(
+        "select min(created_at) from warehouse.raw.tickets where created_at <= ?", [as_of]
+    ).fetchone()
+    if file is None or row is None or row[0] is None:
+        return
+    zone = ZoneInfo(tonight.settings.business_timezone)
+    first, last, end = (
+        instant.replace(tzinfo=UTC).astimezone(zone).date() for instant in (row[0], as_of, as_of + _longest_limit())
+    )
+    days = calendars.read_calendar(file)
+    for calendar in days["calendar_id"].unique().sort().to_list():
+        missing = calendars.covers(days, first, last, calendar).missing
+        if missing:
+            tonight.tell("stop", Finding("calendar_gap", {"calendar": calendar, "days": _spans(missing)}))
+        assumed = calendars.covers(days, first, end, calendar).assumed
+        if assumed:
+            tonight.tell("warn", Finding("calendar_assumed", {"calendar": calendar, "days": _spans(assumed)}))
+    tonight.stop_if_told()
+
+
+def _longest_limit() -> timedelta:
+    """The longest promise of the SLA policies."""
+    file = models.static_inputs().get("sla")
+    if file is None:
+        return timedelta()
+    limits = pl.read_csv(file, infer_schema=False)["limit_seconds"].cast(pl.Int64, strict=False)
+    return timedelta(seconds=max(limits.drop_nulls().to_list(), default=0))
+
+
+def _spans(spans: list[calendars.Span]) -> str:
+    return ", ".join(str(first) if first == last else f"{first} – {last}" for first, last in spans)
+
+
 def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
     """Write every check to the ledger; what failed becomes a finding, which may stop the night."""
     ledger.record_checks(tonight.con, tonight.run_id, load_id, map(asdict, result.checks))
@@ -87,6 +137,11 @@ def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
         if check.unexpected_count is not None:
             fields["rows"] = check.unexpected_count
         tonight.tell("stop" if stops else "warn", Finding("check_failed", {**fields, "check": check.code}), load_id)
+    if result.verdict == "stop" and not any(check.severity != "warn" for check in result.failed):
+        # The gate says stop without naming a check: it checked nothing.
+        label = rules()["no_checks"].label
+        fields = {"suite": result.stage, "column": "", "zh": label["zh"], "en": label["en"]}
+        tonight.tell("stop", Finding("check_failed", {**fields, "check": "no_checks"}), load_id)
 
 
 def _write_previous_volumes(tonight: Night) -> None:

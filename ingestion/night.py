@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +16,10 @@ from typing import TYPE_CHECKING
 import duckdb
 from filelock import FileLock, Timeout
 
+from data_checks.gist import gist
 from ingestion.steps import reached
 from ingestion.warehouse import engines, ledger, models, snapshots
-from ingestion.warehouse.errors import AnotherRun, WarehouseBusy
+from ingestion.warehouse.errors import AnotherRun, WarehouseBusy, WarehouseDamaged
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
@@ -29,6 +32,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("aftercare.run")
 
 _RUN_ID = "%Y%m%dT%H%M%S"
+# `aftercare status` holds the warehouse for less than this.
+PATIENCE_SECONDS = 10.0
+_LEVELS = {"stop": logging.ERROR, "warn": logging.WARNING, "note": logging.INFO}
 
 
 class Stopped(Exception):
@@ -49,7 +55,7 @@ class Night:
     """What every stage of a run works with.
 
     con: the build file is its main catalog; `warehouse` and `scratch` are attached.
-    findings: what was said tonight, with its severity (stop or warn), in order.
+    findings: what was said tonight, with its severity (stop, warn or note), in order.
     """
 
     run_id: str
@@ -72,7 +78,7 @@ class Night:
     def tell(self, severity: str, finding: Finding, load_id: str | None = None) -> None:
         """Keep a finding for the ledger, the log and whoever started the run."""
         self.findings.append((severity, finding))
-        log.log(logging.ERROR if severity == "stop" else logging.WARNING, "%s %s", finding.code, finding.fields)
+        log.log(_LEVELS[severity], "%s %s", finding.code, finding.fields)
         ledger.record_finding(self.con, self.run_id, load_id, finding.code, severity, finding.fields)
 
     @property
@@ -102,14 +108,20 @@ class Night:
 
 @contextmanager
 def lock(home: Path) -> Iterator[Places]:
-    """Hold the home for writing. Raises AnotherRun if another process does."""
+    """Hold the home for writing. Raises AnotherRun if another process does.
+
+    What is written meanwhile is readable for its owner alone: customers are in it.
+    """
     places = Places(home.expanduser().resolve())
-    places.make()
+    before = os.umask(0o077)
     try:
+        places.make()
         with FileLock(places.lock, timeout=0):
             yield places
     except Timeout as error:
         raise AnotherRun(home=str(home)) from error
+    finally:
+        os.umask(before)
 
 
 @contextmanager
@@ -188,13 +200,27 @@ def _open_build(places: Places, settings: Settings, run_id: str, exports: Path) 
 
 
 def _attach_warehouse(con: duckdb.DuckDBPyConnection, places: Places) -> None:
-    try:
-        engines.attach(con, places.warehouse, "warehouse")
-    except duckdb.IOException as error:
-        if "lock" in str(error).lower():
-            # We hold the run lock, so this is a foreign reader: a DuckDB shell, a backup.
-            raise WarehouseBusy(file=places.warehouse.name) from error
-        raise
+    """Attach the warehouse file. `aftercare status` may be reading it at this very moment: it is waited for.
+
+    Raises:
+        WarehouseBusy: somebody goes on reading it. We hold the run lock, so it is a DuckDB shell, a backup.
+        WarehouseDamaged: it is no DuckDB file, or a broken one.
+    """
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            engines.attach(con, places.warehouse, "warehouse")
+        except duckdb.Error as error:
+            if engines.is_damaged(error):
+                raise WarehouseDamaged(file=places.warehouse.name, reason=gist(error)) from error
+            if not engines.is_busy(error):
+                raise
+            if time.monotonic() > give_up:
+                raise WarehouseBusy(file=places.warehouse.name) from error
+            time.sleep(0.1)
+        else:
+            places.warehouse.chmod(0o600)
+            return
 
 
 def recover(con: duckdb.DuckDBPyConnection, places: Places) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from data_checks.gist import gist, place
 from ingestion import gates, inbox, publishing
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
@@ -90,8 +91,9 @@ def run(
                 return _put_back(tonight, "stopped")
             _put_back(tonight, "failed")
             raise
-        except BaseException:
-            log.exception("run %s failed", tonight.run_id)
+        except BaseException as error:
+            # No traceback: its messages may quote what a customer wrote.
+            log.error("run %s failed: %s at %s", tonight.run_id, gist(error), place(error))
             _put_back(tonight, "failed")
             raise
 
@@ -106,6 +108,7 @@ def _run(
     aim = publishing.aim(tonight, as_of)
     if not aim.is_new:
         return _nothing_new(tonight, aim)
+    gates.check_calendars(tonight, aim.as_of)
     publishing.build(tonight, aim, sources, engine)
     gates.check_marts(tonight)
     return _outcome(tonight, publishing.publish(tonight, aim))
@@ -151,6 +154,8 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
     judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=waiting.namespaces_of(sources))
     reached("references_judged")
     for one in landed:
+        for finding in one.notes:
+            tonight.tell("note", finding, one.load_id)
         for finding in one.warnings:
             tonight.tell("warn", finding, one.load_id)
         for finding in one.faults:

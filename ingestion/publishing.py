@@ -167,6 +167,10 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     verdict: Literal["published", "held"] = "published" if pointer.run_id == run_id else "held"
     ledger.end_run(tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state)
     reached("run_ended")
-    snapshots.prune(home, tonight.settings.keep_snapshots)
+    try:
+        snapshots.prune(home, tonight.settings.keep_snapshots)
+    except OSError as error:
+        # Readers have the new snapshot by now: what is left to do is housekeeping.
+        tonight.tell("warn", Finding("prune_failed", {"reason": error.strerror or type(error).__name__}))
     reached("pruned")
     return verdict

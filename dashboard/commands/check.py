@@ -64,6 +64,7 @@ def _told(result: CheckResult) -> dict[str, Any]:
         "rows_quarantined": result.rows_quarantined,
         "rows_duplicate": result.rows_duplicate,
         "reasons": [vars(reason) for reason in result.reasons],
+        "notes": findings(result.notes),
         "warnings": findings(result.warnings),
         "faults": findings(result.faults),
     }
@@ -74,7 +75,7 @@ def _show(name: str, result: CheckResult) -> None:
 
     counts = {key: value for key, value in vars(result).items() if key.startswith("rows_")}
     typer.echo(t("cli.check.summary", file=name, verdict=t(f"cli.check.{result.verdict}"), **counts))
-    for severity, findings in (("stop", result.faults), ("warn", result.warnings)):
+    for severity, findings in (("stop", result.faults), ("warn", result.warnings), ("note", result.notes)):
         for finding in findings:
             typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}")
     # Row 0 stands for the file as a whole, which the findings above speak of.

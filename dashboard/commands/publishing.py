@@ -19,9 +19,7 @@ def retract(
     from ingestion.retract import retract as withdraw
 
     for load in withdraw(shared.settings(home).home, sha256, because):
-        typer.echo(
-            t("cli.retract.done", source=load.source, feed=load.feed, file=load.file, rows=load.rows_loaded)
-        )
+        typer.echo(t("cli.retract.done", source=load.source, feed=load.feed, file=load.file, rows=load.rows_loaded))
     typer.echo(t("cli.retract.next"))
 
 

@@ -30,19 +30,26 @@ from ingestion.warehouse.kpis import (
     twelve_months_before,
 )
 
-ROW_LIMIT = 100_000
-"""Most rows a single listing hands out; a page or a file asks for fewer."""
+KEPT_OPEN = 3
+"""Snapshots that stay open: today's, and those that somebody is still looking at after a new one came."""
 
 _connections: dict[Path, duckdb.DuckDBPyConnection] = {}
 _lock = threading.Lock()
 
 
-def _connection(file: Path) -> duckdb.DuckDBPyConnection:
-    """The process's one read-only connection to a snapshot file; others share it through cursors."""
+def _cursor(file: Path) -> duckdb.DuckDBPyConnection:
+    """A cursor of the process's one read-only connection to a snapshot file, which the caller closes.
+
+    The connections opened longest ago are let go, so that deleted snapshots free their disk and memory; what still
+    runs on a cursor of theirs ends undisturbed.
+    """
     with _lock:
         if file not in _connections:
             _connections[file] = engines.open_reader(file)
-        return _connections[file]
+            for old in list(_connections)[:-KEPT_OPEN]:
+                # Not close(): that would end what runs on its cursors. The last of them to go closes the file.
+                del _connections[old]
+        return _connections[file].cursor()
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class Snapshot:
 
     def run(self, query: Query) -> pl.DataFrame:
         """Run one query and return all its rows."""
-        cursor = _connection(self.file).cursor()
+        cursor = _cursor(self.file)
         try:
             found: pl.DataFrame = cursor.sql(query.sql, params=list(query.binds)).pl()
             return found
@@ -100,20 +107,29 @@ _opened: dict[str, Snapshot] = {}
 
 
 def open_snapshot(home: Path) -> Snapshot | None:
-    """The snapshot that is published now, or None where nothing has been. Raises SnapshotBroken."""
+    """The snapshot that is published now, or None where nothing has been.
+
+    Raises:
+        PointerDamaged: published.json cannot be read.
+        SnapshotUnknownSchema: another version of this program wrote it.
+    """
     published = snapshots.published(home)
     if published is None:
         return None
+    snapshots.require_schema(published)
     key = f"{published.file}|{published.sha256}|{published.held}"
-    if key not in _opened:
-        _opened[key] = Snapshot(
-            run_id=published.run_id,
-            as_of=published.as_of,
-            published_at=published.published_at,
-            file=Path(published.file),
-            is_held=published.held,
-        )
-    return _opened[key]
+    with _lock:
+        if key not in _opened:
+            _opened[key] = Snapshot(
+                run_id=published.run_id,
+                as_of=published.as_of,
+                published_at=published.published_at,
+                file=Path(published.file),
+                is_held=published.held,
+            )
+            for old in list(_opened)[:-KEPT_OPEN]:
+                del _opened[old]
+        return _opened[key]
 
 
 def complete_filter(snapshot: Snapshot, wanted: Filter) -> Filter:

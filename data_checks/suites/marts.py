@@ -9,6 +9,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from data_checks.duckdb_gx import gxe, suite_of
 from data_checks.suites.declarations import FACTS, MARTS, SLICES, Model
+from data_checks.suites.flows import FLOWS
 from data_checks.suites.words import carries
 
 FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2029, 12, 31)
@@ -43,6 +44,7 @@ def suite_for(
         *_ranges(model),
         *_arithmetic(model),
         *_totals(model),
+        *_flows(name),
         *([_volume(name)] if has_volumes else []),
     ]
     return suite_of(name, expectations)
@@ -110,6 +112,13 @@ def _totals(model: Model) -> Iterator[Expectation]:
             f"select 1 from (select {total} as total from {{batch}}) as mart where total is distinct from ({facts})",
             words,
         )
+
+
+def _flows(name: str) -> Iterator[Expectation]:
+    for flow in FLOWS.get(name, ()):
+        counts = f"({flow.found}) as found, ({flow.wanted}) as wanted, (select count(*) from {{batch}}) as facts"
+        query = f"select 1 from (select {counts}) as flow where found <> wanted"
+        yield _no_rows(query, carries("rows_lost", detail=flow.name))
 
 
 def _volume(name: str) -> Expectation:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from data_checks.rules import Rule
     from ingestion.landing.normalise import Typed
-    from ingestion.mapping import DatasetMap, Feed
+    from ingestion.mapping import Feed
+    from ingestion.mapping_columns import DatasetMap
     from ingestion.sources.records import BadRecord
 
 FAULTS, FLAGS, EXCLUDED = "aftercare_faults", "aftercare_flags", "aftercare_excluded"
@@ -114,6 +115,15 @@ def _exclude(con: DuckDBPyConnection, typed: Typed) -> None:
     con.execute(
         f"delete from {typed.table} where _row in (select _row from {EXCLUDED} where dataset = ?)", [typed.map.name]
     )
+
+
+def chosen_findings(con: DuckDBPyConnection, map: DatasetMap, rows_read: int, file: str) -> Finding | None:
+    """How many records of the file `where` left out of a dataset; None where it is not declared."""
+    if not map.where:
+        return None
+    row = con.execute(f"select count(*) from {EXCLUDED} where dataset = ?", [map.name]).fetchone()
+    fields: dict[str, str | int] = {"file": file, "dataset": map.name, "count": row[0] if row else 0, "of": rows_read}
+    return Finding("rows_not_chosen", {**fields, "where": map.where})
 
 
 def _judge_missing(con: DuckDBPyConnection, typed: Typed) -> None:

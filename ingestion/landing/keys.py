@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from ingestion.landing.normalise import Typed
-    from ingestion.mapping import DatasetMap
+    from ingestion.mapping_columns import DatasetMap
 
 HELD, REPEATS, ABSORBED = "aftercare_held", "aftercare_repeats", "aftercare_absorbed"
 COLLAPSED_DIFFERENTLY = "collapsed_differently"

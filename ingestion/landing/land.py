@@ -98,7 +98,19 @@ def _land(
         told.append(Finding("no_rows", {"file": landed.file}))
     write.write_held(con, catalog, landed, records.originals)
     landed.warnings += write.flag_findings(con, landed)
+    _tell_choice(con, landed, feed)
     landed.data_through = through.data_through(con, catalog, landed, feed, typed)
+
+
+def _tell_choice(con: DuckDBPyConnection, landed: Landed, feed: Feed) -> None:
+    """A `where` that leaves records out is told, and a dataset that a file with records gives nothing to warns."""
+    for dataset in feed.datasets:
+        left_out = judge.chosen_findings(con, dataset, landed.rows_read, landed.file)
+        if left_out:
+            landed.notes.append(left_out)
+        if landed.rows_read and not landed.datasets[dataset.name]:
+            told: dict[str, str | int] = {"file": landed.file, "dataset": dataset.name, "rows_read": landed.rows_read}
+            landed.warnings.append(Finding("none_chosen", told))
 
 
 def _verify_read(con: DuckDBPyConnection, landed: Landed, records: Records) -> None:

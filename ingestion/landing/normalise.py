@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
     from data_checks.contract import Column
-    from ingestion.mapping import ColumnMap, DatasetMap, Feed
+    from ingestion.mapping import Feed
+    from ingestion.mapping_columns import ColumnMap, DatasetMap
     from ingestion.sources.records import Records
 
 BLANKS = "' \t\r\n'"

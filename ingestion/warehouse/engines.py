@@ -66,6 +66,17 @@ def attach(con: duckdb.DuckDBPyConnection, file: Path, catalog: str) -> None:
     con.execute(f"attach {literal(str(file))} as {quoted(catalog)}")
 
 
+def is_busy(error: duckdb.Error) -> bool:
+    """Whether a file could not be opened because another process holds it, rather than for being broken."""
+    return isinstance(error, duckdb.IOException) and "Could not set lock" in str(error)
+
+
+def is_damaged(error: duckdb.Error) -> bool:
+    """Whether a file could not be opened because it is no DuckDB file, or a broken one."""
+    said = ("not a valid DuckDB database", "Could not read enough bytes", "Corrupt database file")
+    return isinstance(error, duckdb.SerializationException) or any(words in str(error) for words in said)
+
+
 def confine(con: duckdb.DuckDBPyConnection, folders: list[Path]) -> None:
     """From here on the connection reaches files below `folders` only, whatever a file name or SQL may say."""
     allowed = ", ".join(literal(f"{folder.resolve()}/") for folder in folders)

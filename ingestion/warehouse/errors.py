@@ -74,6 +74,12 @@ class SnapshotDamaged(WarehouseError):
     code = "snapshot_damaged"
 
 
+class SnapshotUnknownSchema(WarehouseError):
+    """A snapshot's tables are of another version than this program reads: fields run_id, found, known."""
+
+    code = "snapshot_unknown_schema"
+
+
 class PointerDamaged(WarehouseError):
     """published.json cannot be read: fields file."""
 
@@ -96,6 +102,12 @@ class WarehouseBusy(WarehouseError):
     """The warehouse file is being written by a run: fields file."""
 
     code = "warehouse_busy"
+
+
+class WarehouseDamaged(WarehouseError):
+    """The warehouse file is not one that can be opened, and not because it is in use: fields file, reason."""
+
+    code = "warehouse_damaged"
 
 
 class LedgerBroken(WarehouseError):

@@ -24,7 +24,8 @@ TABLES = {
         as_of TIMESTAMP, message_code VARCHAR, definitions VARCHAR, state VARCHAR""",
     "loads": """load_id VARCHAR, load_seq BIGINT, run_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR,
         sha256 VARCHAR, bytes BIGINT, rows_read BIGINT, rows_loaded BIGINT, rows_quarantined BIGINT,
-        rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR, is_full BOOLEAN""",
+        rows_duplicate BIGINT, data_through TIMESTAMP, loaded_at TIMESTAMP, state VARCHAR, because VARCHAR,
+        is_full BOOLEAN""",
     "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
         source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR,
         released_by VARCHAR""",
@@ -181,9 +182,7 @@ def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:
     return int(row[0]) if row else 1
 
 
-def retract(
-    con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespaces: Mapping[str, str]
-) -> list[Load]:
+def retract(con: duckdb.DuckDBPyConnection, sha256: str, because: str, namespaces: Mapping[str, str]) -> list[Load]:
     """Withdraw every load with that content: its rows go, its line in the ledger stays and says why.
 
     Args:

@@ -18,8 +18,10 @@ import duckdb
 import sqlglot
 from sqlglot import exp
 
+from data_checks.contract import datasets
+from data_checks.gist import gist
 from ingestion.sqltext import literal, quoted
-from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid
+from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid, PersonalColumn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -69,6 +71,7 @@ def parse_model(model_name: str, sql: str) -> Model:
 
     Raises:
         ModelInvalid: not one SELECT, no grain, or a mart without access.
+        PersonalColumn: a model beyond staging names a personal column.
     """
     header = dict(_HEADER.findall(sql))
     try:
@@ -81,6 +84,8 @@ def parse_model(model_name: str, sql: str) -> Model:
         raise ModelInvalid(model=model_name, reason="no `-- grain:` in the header")
     if model_name.startswith("marts.") and "access" not in header:
         raise ModelInvalid(model=model_name, reason="a mart needs `-- access:` in the header")
+    if not model_name.startswith("staging."):
+        _refuse_personal(model_name, statements[0])
     references: dict[str, tuple[int, ...]] = {}
     for table in statements[0].find_all(exp.Table):
         if table.db and not table.catalog:
@@ -88,6 +93,18 @@ def parse_model(model_name: str, sql: str) -> Model:
             references[full] = (*references.get(full, ()), table.args["db"].meta["start"])
     grain = tuple(column.strip() for column in header["grain"].split(","))
     return Model(model_name, sql, grain, header.get("access"), references)
+
+
+def _refuse_personal(model_name: str, statement: exp.Query) -> None:
+    """Beyond staging no model may name a personal column: under another name nobody would recognise it."""
+    personal = {column.name for each in datasets().values() for column in each.columns if column.is_personal}
+    named = {column.name.lower() for column in statement.find_all(exp.Column)}
+    for star in statement.find_all(exp.Star):
+        # `* rename (phone as p)` and `* replace (...)` name columns too; leaving one out is what is wanted.
+        for part in (*(star.args.get("rename") or ()), *(star.args.get("replace") or ())):
+            named |= {each.name.lower() for each in part.find_all(exp.Identifier)}
+    for column in sorted(personal & named):
+        raise PersonalColumn(model=model_name, column=column)
 
 
 def load_models(sql_dir: Path | None = None) -> tuple[Model, ...]:
@@ -207,5 +224,5 @@ def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str,
 
 
 def first_line(error: Exception) -> str:
-    """The gist of a parser's or engine's message; the rest may quote values of the data."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    """The gist of a parser's or engine's message, without values of the data."""
+    return gist(error)

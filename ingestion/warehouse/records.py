@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
+from data_checks.gist import gist
 from ingestion.warehouse import engines, snapshots
+from ingestion.warehouse.errors import WarehouseDamaged
 from ingestion.warehouse.ledger import fetch
 from ingestion.warehouse.places import Places
 
@@ -97,6 +99,10 @@ def _open(home: Path) -> tuple[duckdb.DuckDBPyConnection | None, bool]:
         return None, False
     try:
         return engines.open_reader(warehouse), False
-    except duckdb.IOException:
+    except duckdb.Error as error:
+        if engines.is_damaged(error):
+            raise WarehouseDamaged(file=warehouse.name, reason=gist(error)) from error
+        if not engines.is_busy(error):
+            raise
         published = snapshots.published(home)
         return (engines.open_reader(published.file) if published else None), True

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from ingestion.steps import reached
-from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged
+from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged, SnapshotUnknownSchema
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
@@ -125,12 +125,20 @@ def _json(home: Path, one: Snapshot) -> dict[str, Any]:
     return told
 
 
+def require_schema(one: Snapshot) -> None:
+    """Prove that this program can read the snapshot's tables. Raises SnapshotUnknownSchema."""
+    if one.schema_version != SCHEMA_VERSION:
+        raise SnapshotUnknownSchema(run_id=one.run_id, found=one.schema_version, known=SCHEMA_VERSION)
+
+
 def verify(one: Snapshot) -> None:
-    """Prove that both files are what was published.
+    """Prove that both files are what was published, and that this program can read them.
 
     Raises:
+        SnapshotUnknownSchema: its tables are of another version.
         SnapshotDamaged: a file is missing, or its hash differs.
     """
+    require_schema(one)
     for file, expected in ((one.file, one.sha256), (one.people_file, one.people_sha256)):
         try:
             found = sha256(file)
@@ -228,7 +236,7 @@ def rollback(home: Path, run_id: str | None = None) -> Published:
 
     Raises:
         NoSuchSnapshot: there is none, or none before the published one.
-        SnapshotDamaged: it is not what was published then; nothing changes.
+        SnapshotDamaged, SnapshotUnknownSchema: it is not what was published then, or cannot be read; nothing changes.
     """
     if run_id is None:
         current = published(home)

@@ -97,12 +97,12 @@ def test_parts_that_do_not_add_up_stop(con: Connection, model: Build) -> None:
 
 
 def test_a_numerator_flag_outside_its_denominator_stops(con: Connection, model: Build) -> None:
-    answer = {"survey_key": "crm:S1", "dimension": "overall", "score": 5, "is_rated": True}
-    flags = {"is_rating": False, "is_satisfied": True, "is_nps_answer": False}
-    model("core.fct_survey_answers", [{**answer, **flags}])
+    visit = {"ticket_key": "crm:T1", "created_date": "2025-06-01", "result": "fixed", "fault_code": "x"}
+    flags = {"is_fixed_first": True, "is_matured": False, "is_repair_repeated": False, "is_repair_matured": False}
+    model("core.fct_first_visits", [{**visit, **flags}], types={"created_date": "date"})
     model("marts.mart_backlog_daily", [BACKLOG])
-    models = {"marts.mart_backlog_daily": GRAIN, "core.fct_survey_answers": ("survey_key", "dimension")}
-    assert only(check(con, models)) == ("part_exceeds_whole", "is_satisfied", "stop")
+    models = {"marts.mart_backlog_daily": GRAIN, "core.fct_first_visits": ("ticket_key",)}
+    assert only(check(con, models)) == ("part_exceeds_whole", "is_fixed_first", "stop")
 
 
 def test_a_value_that_can_never_be_stops(con: Connection, model: Build) -> None:

@@ -1,0 +1,89 @@
+"""What must not get lost on the way from the exports to the facts: raw -> staging -> core, counted by entity.
+
+While models are built, staging lies in the catalog `scratch` and raw in `warehouse`. What may be missing is
+counted out by name: what lies after as_of, and what a complete export no longer names.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from data_checks.contract import KEYS
+
+# The instant that says whether an entity has happened by as_of; NULL where an export leaves it out: it counts.
+HAPPENED = {
+    "tickets": "created_at",
+    "ticket_events": "occurred_at",
+    "visits": "dispatched_at",
+    "orders": "ordered_at",
+    "complaints": "received_at",
+    "surveys": "sent_at",
+    "survey_answers": "",
+}
+# Events are numbered anew by some exports, so the instant belongs to what an event is.
+ENTITIES = {**KEYS, "ticket_events": ("ticket_id", "event_seq", "occurred_at")}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Two counts that must be equal: `found`, a SELECT of one number, and `wanted`, another."""
+
+    name: str
+    found: str
+    wanted: str
+
+
+def _staged(dataset: str, where: str = "true") -> str:
+    return f"select count(*) from scratch.staging.stg_{dataset} where {where}"
+
+
+def _in_staging(dataset: str, key: str) -> str:
+    return f"{key} in (select {key} from scratch.staging.stg_{dataset})"
+
+
+def _plus(*counts: str) -> str:
+    return f"select {' + '.join(f'({count})' for count in counts)}"
+
+
+def _entities(dataset: str) -> str:
+    """How many entities raw knows as of the run, whatever their versions."""
+    key = ", ".join(f"rows.{column}" for column in ENTITIES[dataset])
+    instant = HAPPENED[dataset]
+    happened = f"(rows.{instant} is null or rows.{instant} <= run.as_of)" if instant else "true"
+    return f"""
+        with complete as (
+            select source, feed, max(load_seq) as load_seq from scratch.raw.loads where is_full group by all
+        ),
+        entities as (
+            select rows.source, {key}, max(rows.load_seq) as load_seq, arg_max(loads.feed, rows.load_seq) as feed
+            from warehouse.raw.{dataset} as rows cross join scratch.raw.run as run
+            left join scratch.raw.loads as loads on rows.load_id = loads.load_id
+            where {happened}
+            group by all
+        )
+        select count(*) from entities left join complete using (source, feed)
+        where entities.load_seq >= coalesce(complete.load_seq, 0)
+    """
+
+
+# A source that puts the score on the ticket and exports no surveys: each scored ticket stands in for one.
+_SURVEYING = "select source from scratch.staging.stg_surveys"
+_SCORED = _staged("tickets", f"csat_score is not null and source not in ({_SURVEYING})")
+
+# Fact -> the rows of staging it must hold. A visit or an answer whose ticket or survey is not there has no slices.
+_HELD = {
+    "tickets": _staged("tickets"),
+    "ticket_events": _staged("ticket_events"),
+    "visits": _staged("visits", _in_staging("tickets", "ticket_key")),
+    "orders": _staged("orders"),
+    "complaints": _staged("complaints"),
+    "surveys": _plus(_staged("surveys"), _SCORED),
+    "survey_answers": _plus(_staged("survey_answers", _in_staging("surveys", "survey_key")), _SCORED),
+}
+
+FLOWS: Mapping[str, tuple[Flow, ...]] = {
+    f"core.fct_{dataset}": (
+        Flow(f"raw.{dataset} → staging.stg_{dataset}", _staged(dataset), _entities(dataset)),
+        Flow(f"staging.stg_{dataset} → core.fct_{dataset}", "select count(*) from {batch}", held),
+    )
+    for dataset, held in _HELD.items()
+}

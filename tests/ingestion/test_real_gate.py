@@ -1,0 +1,85 @@
+"""Whole nights over small samples, judged by the gate itself (Great Expectations), not by a stand-in."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ingestion import pipeline
+from ingestion.samples import write_samples
+from ingestion.settings import Settings
+from ingestion.warehouse import models, snapshots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Settings:
+    """A home beside a few sample exports."""
+    write_samples(tmp_path / "exports", tickets=300, until=date(2025, 6, 30))
+    return Settings(home=tmp_path / "home", settle_seconds=0)
+
+
+def night(settings: Settings) -> pipeline.Outcome:
+    return pipeline.run(settings.home.parent / "exports", settings)
+
+
+def stopped_by(outcome: pipeline.Outcome) -> set[tuple[str, str]]:
+    """(check, suite) of what stopped the night."""
+    return {
+        (str(finding.fields.get("check")), str(finding.fields.get("suite")))
+        for severity, finding in outcome.findings
+        if severity == "stop"
+    }
+
+
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, old: str, new: str) -> None:
+    """Build from a copy of sql/ in which one model is wrong."""
+    sql = tmp_path / "sql"
+    shutil.copytree(models.SQL_DIR, sql)
+    file = sql / f"{model.replace('.', '/')}.sql"
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+    monkeypatch.setattr(models, "SQL_DIR", sql)
+
+
+def test_a_sound_night_passes_the_gate(small: Settings) -> None:
+    outcome = night(small)
+    assert (outcome.verdict, stopped_by(outcome)) == ("published", set())
+    assert outcome.checks.passed > 200
+
+
+def test_a_mart_that_counts_wrongly_is_not_published(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, monkeypatch, "marts.mart_tickets_daily", "as ticket_count", "+ 1 as ticket_count")
+    outcome = night(small)
+    assert outcome.verdict == "stopped"
+    assert stopped_by(outcome) == {("does_not_reconcile", "marts.mart_tickets_daily")}
+    assert snapshots.published(small.home) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "fact", "old", "new"),
+    [
+        ("core.fct_ticket_events", "core.fct_ticket_events", "_events\n", "_events where event_seq <> 3\n"),
+        (
+            "staging.stg_visits",
+            "core.fct_visits",
+            "from newest\n",
+            "from (from newest where visit_no < 2) as newest\n",
+        ),
+    ],
+)
+def test_rows_that_get_lost_on_the_way_to_the_facts_stop_the_night(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, fact: str, old: str, new: str
+) -> None:
+    plant(tmp_path, monkeypatch, model, old, new)
+    outcome = night(small)
+    assert outcome.verdict == "stopped"
+    assert ("rows_lost", fact) in stopped_by(outcome)
