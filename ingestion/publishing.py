@@ -56,7 +56,8 @@ def aim(tonight: Night, wanted: datetime | None) -> Aim:
 def _as_of(tonight: Night, last: snapshots.Snapshot | None) -> datetime:
     """How far the sources go, and never earlier than what readers were shown, unless that was withdrawn since."""
     through = ledger.as_of(tonight.con)
-    if last is None:
+    if last is None or last.as_of > tonight.started_at + timedelta(days=1):
+        # Nothing was shown yet, or numbers as of a time to come, which must not stick.
         return through or tonight.started_at
     is_as_built = last.state.startswith(_loads(ledger.loads_state(tonight.con, until=last.run_id)))
     unchanged = is_as_built and ledger.loads_state(tonight.con, until=last.run_id) == ledger.loads_state(tonight.con)

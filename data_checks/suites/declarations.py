@@ -276,7 +276,7 @@ MARTS: Mapping[str, Model] = {
         filled=("kind",),
         counts=(
             *("sent_count", "answered_count"),
-            *("matured_count", "matured_answered_count"),
+            *("matured_count", "maturing_count", "matured_answered_count"),
             *("instant_matured_count", "instant_maturing_count", "instant_answered_count"),
         ),
         parts=(
@@ -285,6 +285,7 @@ MARTS: Mapping[str, Model] = {
             ("instant_matured_count", "matured_count"),
             ("instant_answered_count", "instant_matured_count"),
         ),
+        sums={"sent_count": ("matured_count", "maturing_count")},
         totals={"sent_count": _count("fct_surveys", "is_sent")},
     ),
     "marts.mart_survey_scores": Model(

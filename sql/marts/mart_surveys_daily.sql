@@ -7,6 +7,7 @@ select
     count(*) as sent_count,
     count(*) filter (where is_answered_in_time) as answered_count,
     count(*) filter (where is_sent_matured) as matured_count,
+    count(*) filter (where not is_sent_matured) as maturing_count,
     count(*) filter (where is_sent_matured and is_answered_in_time) as matured_answered_count,
     count(*) filter (where is_instant_matured) as instant_matured_count,
     count(*) filter (where is_instant_maturing) as instant_maturing_count,

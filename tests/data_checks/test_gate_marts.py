@@ -90,6 +90,7 @@ def test_an_empty_mart_reconciles_with_empty_facts_only(con: Connection, model: 
 
 def test_parts_that_do_not_add_up_stop(con: Connection, model: Build) -> None:
     counts = {"sent_count": 3, "answered_count": 1, "matured_count": 1, "maturing_count": 1}
+    counts |= {"instant_matured_count": 0, "instant_maturing_count": 0, "instant_answered_count": 0}
     model("core.fct_surveys", [{"survey_key": f"crm:S{each}", "is_sent": True} for each in range(3)])
     model("marts.mart_surveys_daily", [{"date": "2025-06-01", "kind": "nps", **counts, "matured_answered_count": 1}])
     result = check(con, {"marts.mart_surveys_daily": (*GRAIN, "kind")})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -84,6 +85,18 @@ def test_an_as_of_that_was_withdrawn_does_not_stick(shop: Shop) -> None:
     retract(shop.home, wrong.sha256, "the clock of the export was wrong")
     shop.night()
     assert as_of(shop) == before
+
+
+def test_an_as_of_in_the_future_that_was_once_published_does_not_stick(shop: Shop) -> None:
+    shop.night()
+    before = as_of(shop)
+    pointer = shop.home / "published.json"
+    told = json.loads(pointer.read_text(encoding="utf-8"))
+    pointer.write_text(json.dumps({**told, "as_of": "2031-01-01T00:00:00"}), encoding="utf-8")
+    assert shop.night().verdict == "nothing_new"
+    shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
+    shop.night()
+    assert before < as_of(shop) == datetime(2025, 6, 2, 2)
 
 
 def test_an_as_of_still_to_come_is_refused(shop: Shop) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ingestion import pipeline
+from ingestion.mapping import SHIPPED
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
-from ingestion.warehouse import models, snapshots
+from ingestion.warehouse import engines, models, snapshots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,3 +84,43 @@ def test_rows_that_get_lost_on_the_way_to_the_facts_stop_the_night(
     outcome = night(small)
     assert outcome.verdict == "stopped"
     assert ("rows_lost", fact) in stopped_by(outcome)
+
+
+HELPDESK = "ticket_id,customer_id,created_at,resolved_at,status,csat_score\n"
+
+
+def helpdesk(settings: Settings, name: str, days: range) -> None:
+    """A file of one solved and scored ticket a day of June, in our plain format."""
+    folder = settings.home.parent / "exports" / "helpdesk"
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = "".join(
+        f"T{day:03d},C001,2025-06-{day:02d} 09:00:00,2025-06-{day:02d} 12:00:00,solved,4\n" for day in days
+    )
+    (folder / f"tickets-{name}.csv").write_text(HELPDESK + rows, encoding="utf-8")
+
+
+def test_what_a_complete_export_no_longer_names_is_gone_but_not_from_the_past(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "home", settle_seconds=0)
+    mappings = settings.home / "mappings" / "helpdesk"
+    shutil.copytree(SHIPPED / "helpdesk", mappings)
+    source = mappings / "source.toml"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text.replace("[feeds.tickets.", '[feeds.tickets]\nmode = "full"\n[feeds.tickets.'), "utf-8")
+
+    def tickets() -> int:
+        published = snapshots.published(settings.home)
+        assert published is not None
+        with engines.open_reader(published.file) as con:
+            return len(con.execute("select ticket_key from core.fct_tickets").fetchall())
+
+    helpdesk(settings, "a", range(1, 11))
+    night(settings)
+    assert tickets() == 10
+    helpdesk(settings, "b", range(3, 8))
+    helpdesk(settings, "c", range(8, 13))
+    night(settings)
+    assert tickets() == 10  # 3 to 12, in two files of one night
+    assert (
+        pipeline.run(settings.home.parent / "exports", settings, as_of=datetime(2025, 6, 6, 5)).verdict == "published"
+    )
+    assert tickets() == 6
