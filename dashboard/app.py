@@ -34,6 +34,9 @@ SECTIONS: Final = {
     "data": {"data_quality": ":material/verified:", "dictionary": ":material/menu_book:"},
 }
 
+# Pages about the load and the definitions, which no period and no slice changes.
+UNFILTERED: Final = ("data_quality", "dictionary")
+
 
 def main() -> None:
     lang = filters.language()
@@ -60,7 +63,7 @@ def main() -> None:
         state = st.container()
         with st.container(width="content"):
             filters.language_switch(t)
-    choice = filters.bar(snapshot, scope, lang, t)
+    choice = filters.bar(snapshot, scope, lang, t, is_shown=page.url_path not in UNFILTERED)
     view = session.View(lang, t, snapshot, scope, choice)
     with state:
         parts.data_state(view)

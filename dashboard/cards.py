@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import streamlit as st
 
 from dashboard import drill, formats, readings, theme
+from dashboard.periods import NO_COMPARISON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,12 +42,13 @@ class Card:
 
 def read(view: View, kpi: Kpi) -> Card:
     now = view.reading(kpi)
-    if not now.is_connected:
+    if not now.is_connected or now.state == "unsplit":
         return Card(kpi, now, {}, None, [])
     # Over whole years "the period before" and "a year earlier" are the same dates: one line says both.
-    periods = {view.earlier(name): name for name in ("last_year", "previous")}
+    wanted = () if view.choice.comparison == NO_COMPARISON else ("last_year", "previous")
+    periods = {view.earlier(name): name for name in wanted}
     periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
-    earlier = {name: view.reading(kpi, period) for period, name in periods.items()}
+    earlier = {name: view.earlier_reading(kpi, period) for period, name in periods.items()}
     return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].drop_nulls().to_list())
 
 
@@ -104,11 +106,29 @@ def _lines(view: View, card: Card) -> list[str]:
     if not now.is_connected:
         missing = (name for name in kpi.datasets if not view.is_connected(name))
         return [view.t("parts.connect", datasets=view.labels.datasets(missing))]
-    lines = [_other_comparison(view, card), _target(view, card), _error(view, card)]
+    if now.state == "unsplit":
+        names = view.t("parts.and").join(view.labels.dimension(name) for name in view.unsplit(kpi))
+        return [view.t("card.unsplit", dimensions=names)]
+    lines = [*_without_history(view, card), _other_comparison(view, card), _target(view, card), _error(view, card)]
     if now.is_provisional:
         lines.append(f":orange[:material/hourglass_top:] {view.t('card.provisional')}")
-    lines.append(view.t("card.as_of", as_of=formats.instant(view.snapshot.as_of, view.zone)))
+    lines.append(_counted(view, card))
     return [line for line in lines if line]
+
+
+def _counted(view: View, card: Card) -> str:
+    """When this was counted: a stock at the end of one day, a cohort on its first, all else up to as-of."""
+    day = view.counted_on(card.kpi)
+    if day is None:
+        return view.t("card.as_of", as_of=formats.instant(view.snapshot.as_of, view.zone))
+    return view.t("card.day_end" if card.kpi.over_time == "last" else "card.cohort", day=formats.day(day))
+
+
+def _without_history(view: View, card: Card) -> list[str]:
+    """The comparisons that have nothing to compare with, named: silence would read as "no change"."""
+    names = [name for name, then in card.earlier.items() if then.state == "no_history"]
+    words = (view.t(f"comparisons.short_{_name(view, card, name)}") for name in names)
+    return [f"{word} :gray[{view.t('states.no_history')}]" for word in words] if card.now.is_shown else []
 
 
 def _other_comparison(view: View, card: Card) -> str:

@@ -71,6 +71,7 @@ def kpi_trend(
     *,
     target: float | None = None,
     series: str | None = None,
+    order: list[str] | None = None,
 ) -> Drawing:
     """One KPI over time with its 95 % band; the target is a dashed rule, unmatured points are hollow.
 
@@ -82,7 +83,7 @@ def kpi_trend(
     base = alt.Chart(frame, height=HEIGHT)
     x = _time_axis()
     y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
-    colour: Any = _series_colour(points, series)
+    colour: Any = _series_colour(points, series, order)
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
         alt.Tooltip("period:T", title=t("chart.period"), format="%Y-%m-%d"),
@@ -112,7 +113,7 @@ def by_group(
     frame = frame.with_columns((pl.col("state") == "small_n").alias("is_few"))
     order = frame.sort(["is_few", "value"], descending=[False, True])[name].to_list()
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
-    y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130))
+    y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
     colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
     from_zero = alt.Scale(zero=unit in ("count", "seconds"))
     x = alt.X("value:Q", title=scale.title, axis=scale.alt(tickCount=6), scale=from_zero)
@@ -210,7 +211,8 @@ def survival(
     base = alt.Chart(frame, height=HEIGHT)
     colour: Any = _series_colour(curves, series, order)
     x = alt.X("x:Q", title=f"{x_title} ({scale.title})", axis=alt.Axis(format=",~f"), scale=alt.Scale(nice=False))
-    y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"))
+    # Not from 0: where nine of ten stay, the curves would lie on each other at the top.
+    y = alt.Y("share:Q", title=y_title, axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False))
     tips = [
         *([alt.Tooltip(f"{series}:N", title=t("chart.series"))] if series else []),
         alt.Tooltip("after:N", title=x_title),
@@ -237,7 +239,7 @@ def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     frame = steps.with_columns(pl.Series("text", text, dtype=pl.String))
     order = steps["step"].to_list()
     base = alt.Chart(frame, height=AXIS_HEIGHT + 40 * len(order))
-    y = alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=110))
+    y = alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=110, labelFlush=False))
     scale = axis("count", None, t, lang)
     bars = base.mark_bar(color=theme.BLUE, height={"band": 0.7}, opacity=0.85).encode(
         x=alt.X("count:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(padding=0)),
@@ -259,7 +261,7 @@ def ranked_counts(counts: pl.DataFrame, name: str, lang: str, t: Translate, *, c
     ]
     frame = counts.with_columns(pl.Series("text", text, dtype=pl.String))
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * counts.height)
-    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150))
+    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelFlush=False))
     scale = axis("count", None, t, lang)
     most = _number(counts["count"].max()) or 1.0
     x = alt.X("count:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=[0, most * 1.45]))
@@ -280,7 +282,7 @@ def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> Drawing:
         .mark_bar(height={"band": 0.7})
         .encode(
             x=alt.X("count:Q", stack="normalize", title=t("chart.share"), axis=alt.Axis(format=".0%")),
-            y=alt.Y("dimension:N", title=None, axis=alt.Axis(labelLimit=110)),
+            y=alt.Y("dimension:N", title=None, axis=alt.Axis(labelLimit=110, labelFlush=False)),
             color=alt.Color(
                 "score_text:N",
                 title=t("chart.score"),

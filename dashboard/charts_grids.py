@@ -33,8 +33,10 @@ def heat_map(cells: pl.DataFrame, unit: str, lang: str, t: Translate, *, title: 
         alt.Chart(frame, height=7 * _CELL + AXIS_HEIGHT + LEGEND_HEIGHT)
         .mark_rect(stroke="#8A8F98", strokeWidth=0.2)
         .encode(
-            x=alt.X("hour:O", title=t("chart.hour"), axis=alt.Axis(labelAngle=0, labelOverlap=True)),
-            y=alt.Y("day:N", sort=days, title=None, axis=alt.Axis(labelOverlap=False)),
+            x=alt.X(
+                "hour:O", title=t("chart.hour"), axis=alt.Axis(labelAngle=0, labelOverlap=True, labelFlush=False)
+            ),
+            y=alt.Y("day:N", sort=days, title=None, axis=alt.Axis(labelOverlap=False, labelFlush=False)),
             color=_colour("value", unit, title),
             tooltip=[
                 alt.Tooltip("day:N", title=t("chart.weekday")),
@@ -62,8 +64,17 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     )
     rows = frame["cohort_text"].n_unique()
     base = alt.Chart(frame, height=22 * rows + AXIS_HEIGHT + LEGEND_HEIGHT)
-    x = alt.X("months_since:O", title=t("cohort.months_since"), axis=alt.Axis(labelAngle=0, labelOverlap=True))
-    y = alt.Y("cohort_text:N", title=t("cohort.cohort"), sort="ascending", axis=alt.Axis(labelOverlap=False))
+    x = alt.X(
+        "months_since:O",
+        title=t("cohort.months_since"),
+        axis=alt.Axis(labelAngle=0, labelOverlap=True, labelFlush=False),
+    )
+    y = alt.Y(
+        "cohort_text:N",
+        title=t("cohort.cohort"),
+        sort="ascending",
+        axis=alt.Axis(labelOverlap=False, labelFlush=False),
+    )
     tips = [
         alt.Tooltip("cohort_text:N", title=t("cohort.cohort")),
         alt.Tooltip("months_since:O", title=t("cohort.months_since")),
@@ -87,19 +98,22 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
 def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], titles: tuple[str, str]) -> Drawing:
     """Moves between ordered groups. cells: from_label, to_label, count, share (of the row).
 
-    The diagonal is left pale: staying is not a move, and would drown the moves.
+    The diagonal is grey: staying is not a move, and would drown the moves.
     """
     text = [formats.number(count, lang) for count in cells["count"]]
     frame = cells.with_columns(
         pl.Series("text", text, dtype=pl.String),
+        (pl.col("from_label") == pl.col("to_label")).alias("has_stayed"),
         pl.when(pl.col("from_label") == pl.col("to_label")).then(None).otherwise(pl.col("share")).alias("moved"),
         pl.Series("share_text", [formats.percent(share) for share in cells["share"]], dtype=pl.String),
     )
     base = alt.Chart(frame, height=40 * len(order) + AXIS_HEIGHT)
     # No label may be dropped: a column without a name says nothing.
-    across = alt.Axis(labelAngle=0, orient="top", labelLimit=62, labelOverlap=False, labelFontSize=11)
+    across = alt.Axis(
+        labelAngle=0, orient="top", labelLimit=62, labelOverlap=False, labelFlush=False, labelFontSize=10
+    )
     x = alt.X("to_label:N", sort=order, title=titles[1], axis=across)
-    y = alt.Y("from_label:N", sort=order, title=titles[0], axis=alt.Axis(labelLimit=110))
+    y = alt.Y("from_label:N", sort=order, title=titles[0], axis=alt.Axis(labelLimit=110, labelFlush=False))
     tips = [
         alt.Tooltip("from_label:N", title=titles[0]),
         alt.Tooltip("to_label:N", title=titles[1]),
@@ -107,7 +121,9 @@ def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], ti
         alt.Tooltip("share_text:N", title=t("chart.share")),
     ]
     # Light to mid blue only: the numbers on the cells stay readable in black.
-    colour = alt.Color("moved:Q", legend=None, scale=alt.Scale(range=["#EAF2FA", "#7FB2DE"]))
+    most = max((share for share in frame["moved"] if share is not None), default=1.0)
+    shade = alt.Color("moved:Q", legend=None, scale=alt.Scale(domain=[0, most], range=["#EAF2FA", "#7FB2DE"]))
+    colour = alt.condition("datum.has_stayed", alt.value("#E4E6EA"), shade)
     cell = base.mark_rect(stroke=theme.PALE, strokeWidth=0.5, invalid=None)
     rects = cell.encode(x=x, y=y, color=colour, tooltip=tips)
     words = base.mark_text(color="#1B2430", fontSize=12).encode(x=x, y=y, text="text:N")

@@ -58,7 +58,7 @@ def explain(error: Exception) -> tuple[str, int]:
     from pydantic import ValidationError
 
     from ingestion.errors import IngestionError, MappingInvalid
-    from ingestion.warehouse.errors import AsOfTooLate, SparkMissing, WarehouseError
+    from ingestion.warehouse.errors import AsOfTooLate, NoSuchLoad, NoSuchSnapshot, SparkMissing, WarehouseError
     from ingestion.warehouse.kpis import KpiEntryInvalid, KpiQuestionInvalid
 
     if isinstance(error, ValidationError):
@@ -71,7 +71,9 @@ def explain(error: Exception) -> tuple[str, int]:
         from dashboard.words import sentence
 
         words = sentence(t, LANG, error.finding)
-        is_usage = isinstance(error, MappingInvalid | SparkMissing | AsOfTooLate)
+        is_usage = isinstance(error, MappingInvalid | SparkMissing | AsOfTooLate | NoSuchLoad)
+        # Without a name there is simply nothing to go back to.
+        is_usage |= isinstance(error, NoSuchSnapshot) and bool(error.fields.get("run_id"))
         return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)

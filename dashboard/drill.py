@@ -26,6 +26,8 @@ _KEYS: Final = ("visit_key", "survey_key", "ticket_key", "complaint_key", "order
 _MORE: Final = ("score", "fault_code", "status", "outcome", "amount", "currency", "agent_turn_count")
 # Who worked on a case is no business of a KPI's reader.
 _PEOPLE: Final = ("agent_id", "owner_id", "first_owner_id", "engineer_id")
+# A median is no quotient: it counts those whose wait has ended, among all that waited.
+_COUNTED: Final = {"km_time": ("ended", "counted")}
 _TABS: Final = ("counts", "rows", "definition", "targets")
 
 
@@ -79,11 +81,11 @@ def goals_table(view: View, kpi: Kpi) -> None:
     if rows.is_empty():
         st.info(view.t("card.no_target"))
         return
-    parts.table(view, targets.shown(rows))
+    parts.table(view, targets.shown(rows, kpi.unit, view.labels))
 
 
 def _counts(view: View, kpi: Kpi, reading: Reading) -> None:
-    names = ("value", "numerator", "denominator", "n", "interval", "state")
+    names = ("value", *_COUNTED.get(kpi.kind, ("numerator", "denominator")), "n", "interval", "state")
     texts = (
         formats.value(reading.value, kpi.unit, view.lang),
         _exact(reading.numerator),
@@ -100,14 +102,15 @@ def _counts(view: View, kpi: Kpi, reading: Reading) -> None:
 
 
 def _rows(view: View, kpi: Kpi) -> None:
-    part = parts.pick(view, f"drill_part_{kpi.id}", ("denominator", "numerator"), "drill.parts")
+    words = "drill.parts_of_time" if kpi.kind == "km_time" else "drill.parts"
+    part = parts.pick(view, f"drill_part_{kpi.id}", ("denominator", "numerator"), words)
     frame = view.rows(kpi, part)
     if frame.height == ROWS_SHOWN:
         st.caption(view.t("drill.limited", limit=ROWS_SHOWN))
     chosen = frame.select(columns(frame.columns, kpi))
     counted = kpi.event or kpi.numerator
     if counted in chosen.columns:
-        chosen = chosen.rename({counted: "in_numerator"})
+        chosen = chosen.rename({counted: "has_ended" if kpi.kind == "km_time" else "in_numerator"})
     dimensions = [name for name in _SLICES if name in chosen.columns]
     parts.table(view, chosen, dimensions=dimensions, height=420)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, formats, parts, readings
+from dashboard import charts, formats, parts, periods, readings
+from dashboard.periods import NO_COMPARISON
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS: Final = ("area", "region", "tier", "channel", "customer_type", "product_group", "product")
 _TOP: Final = 20
+_COHORT_MONTHS: Final = 36
 
 
 def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: Sequence[str] = DIMENSIONS) -> None:
@@ -39,7 +42,7 @@ def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: S
             key=f"{key}_dimension_{view.lang}",
             width=200,
         )
-    if not parts.needs(view, *kpi.datasets):
+    if not parts.needs(view, *kpi.datasets) or not parts.splits(view, kpi):
         return
     left, right = st.columns(2, gap="medium")
     with left:
@@ -50,6 +53,8 @@ def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: S
 
 def trend(view: View, kpi: Kpi) -> None:
     """The course of one KPI with its band and its target."""
+    if not parts.splits(view, kpi):
+        return
     target = view.target(kpi)
     goal = target.value if target else None
     points = _measured(view.trend(kpi))
@@ -65,8 +70,26 @@ def trends(view: View, kpi_ids: Sequence[str]) -> None:
     parts.chart(view, points, lambda frame: charts.kpi_trend(frame, kpis[0].unit, view.lang, view.t, series=series))
 
 
+def tier_trend(view: View, kpi: Kpi) -> None:
+    """A cohort KPI by tier over years of matured cohorts, whatever the period: a rise and fall takes that long."""
+    if not parts.splits(view, kpi):
+        return
+    # A cohort is known once its whole horizon has passed.
+    last = view.last_date - timedelta(seconds=kpi.horizon or 0)
+    dates = periods.Period(periods.shift_months(last.replace(day=1), 1 - _COHORT_MONTHS), last)
+    found = view.trend(kpi, ("tier",), "month", dates)
+    points = view.named(_measured(found.filter(pl.col("state").is_in(("ok", "small_n")))), "tier")
+    parts.chart(
+        view,
+        points.filter(pl.col("value").is_not_null()),
+        lambda frame: charts.kpi_trend(frame, kpi.unit, view.lang, view.t, series="tier", order=view.labels.tiers()),
+    )
+
+
 def groups(view: View, kpi: Kpi, dimension: str) -> None:
     """One KPI by the values of a dimension, the twenty largest groups, with the whole's target."""
+    if not parts.splits(view, kpi):
+        return
     target = view.target(kpi)
     goal = target.value if target else None
     found = view.by(kpi, dimension).sort("n", descending=True)
@@ -105,7 +128,8 @@ def attention(view: View, cards: Sequence[Card]) -> None:
     with st.container(border=True, key="attention", gap="xsmall"):
         if not lines:
             is_anything_known = any(card.now.is_shown for card in cards)
-            st.markdown(view.t("attention.calm" if is_anything_known else "attention.empty"))
+            calm = "calm_alone" if comparison == NO_COMPARISON else "calm"
+            st.markdown(view.t(f"attention.{calm}" if is_anything_known else "attention.empty"))
         for code, names in lines:
             st.markdown(view.t(f"attention.{code}", names=names))
 

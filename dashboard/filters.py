@@ -29,8 +29,13 @@ _KEPT: Final = "_chosen"
 
 
 def language() -> str:
-    """The reader's language: what she switched to, else the link's, else AFTERCARE_LANG, else Chinese."""
-    asked = (st.session_state.get("lang"), st.query_params.get("lang"), os.environ.get("AFTERCARE_LANG"))
+    """The reader's language: her switch, the link's, a Chinese browser's, AFTERCARE_LANG, else Chinese."""
+    asked = (
+        st.session_state.get("lang"),
+        st.query_params.get("lang"),
+        "zh" if (st.context.locale or "").lower().startswith("zh") else None,
+        os.environ.get("AFTERCARE_LANG"),
+    )
     chosen = next((lang for lang in asked if lang in LANGUAGES), "zh")
     st.session_state["lang"] = chosen
     return chosen
@@ -47,19 +52,24 @@ def language_switch(t: Translate) -> None:
     )
 
 
-def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate) -> Choice:
-    """Draw the bar and return what it says."""
+def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate, *, is_shown: bool = True) -> Choice:
+    """Draw the bar and return what it says. A page that it cannot change leaves it out; what it said is kept."""
     kept = _kept()
+    if not is_shown:
+        write_url(lang)
+        return Choice(periods.resolve(periods.DEFAULT_PRESET, snapshot.last_date))
     labels = Labels(lang, t)
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter_bar"):
         preset = _preset(kept, lang, t)
         period = _period(kept, preset, snapshot.last_date, lang, t)
         comparison = _comparison(kept, lang, t)
-        chosen = sum(bool(kept.get(name)) for name in DIMENSIONS)
+        # Before the button is drawn: it counts what is chosen now, not what was before the last click.
+        offered = {name: _offered(kept, name, snapshot, scope, lang) for name in DIMENSIONS}
+        chosen = sum(bool(st.session_state[f"{name}_{lang}"]) for name in DIMENSIONS)
         title = t("filters.more_chosen", count=chosen) if chosen else t("filters.more")
         with st.popover(title, icon=":material/filter_alt:"):
-            where = {name: _values(kept, name, snapshot, scope, labels) for name in DIMENSIONS}
-            st.button(t("filters.clear"), on_click=_clear, disabled=not chosen, width="stretch")
+            where = {name: _values(name, offered[name], labels) for name in DIMENSIONS}
+            st.button(t("filters.clear"), key="clear_filters", on_click=_clear, disabled=not chosen, width="stretch")
     chosen_where = tuple((name, tuple(values)) for name, values in where.items() if values)
     choice = Choice(period, comparison, chosen_where)
     st.session_state[_KEPT] = _codes(preset, choice)
@@ -68,9 +78,12 @@ def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate) -> Choice:
 
 
 def write_url(lang: str) -> None:
-    """Put language and filter into the address, where they differ from the defaults."""
+    """Put the filter, where it differs from the default, and always the language into the address.
+
+    Which language is the default depends on who opens the link, and where.
+    """
     kept = {name: value for name, value in st.session_state.get(_KEPT, {}).items() if value}
-    wanted = {**kept, **({"lang": lang} if lang != "zh" else {})}
+    wanted = {**kept, "lang": lang}
     present = {name: st.query_params.get_all(name) for name in st.query_params}
     if present != {name: _listed(value) for name, value in wanted.items()}:
         st.query_params.from_dict(wanted)
@@ -79,8 +92,10 @@ def write_url(lang: str) -> None:
 def describe(choice: Choice, lang: str, t: Translate) -> str:
     """One line that says which dates and slices the numbers below are about."""
     labels = Labels(lang, t)
-    other = periods.before(choice.period, choice.comparison)
-    text = t("filters.describe", period=str(choice.period), other=str(other))
+    text = str(choice.period)
+    if choice.comparison != periods.NO_COMPARISON:
+        other = periods.before(choice.period, choice.comparison)
+        text = t("filters.describe", period=text, other=str(other))
     slices = [
         f"{labels.dimension(name)}: {t('parts.and').join(labels.value(name, value) for value in values)}"
         for name, values in choice.where
@@ -142,28 +157,31 @@ def _comparison(kept: dict[str, list[str] | str], lang: str, t: Translate) -> st
     key = f"compare_{lang}"
     if key not in st.session_state:
         asked = str(kept.get("compare", ""))
-        st.session_state[key] = asked if asked in periods.COMPARISONS else periods.COMPARISONS[0]
+        st.session_state[key] = asked if asked in periods.COMPARISON_CHOICES else periods.COMPARISONS[0]
     return st.selectbox(
         t("filters.compare"),
-        periods.COMPARISONS,
+        periods.COMPARISON_CHOICES,
         format_func=lambda name: t(f"comparisons.{name}"),
         key=key,
         width=150,
     )
 
 
-def _values(
-    kept: dict[str, list[str] | str], name: str, snapshot: Snapshot, scope: Scope, labels: Labels
-) -> list[str]:
-    key = f"{name}_{labels.lang}"
+def _offered(kept: dict[str, list[str] | str], name: str, snapshot: Snapshot, scope: Scope, lang: str) -> list[str]:
+    """The values to choose from; a widget that was not drawn yet starts with what was kept."""
     offered = session.options(snapshot, scope, name)
+    key = f"{name}_{lang}"
     if key not in st.session_state:
         st.session_state[key] = [value for value in kept.get(name, []) if value in offered]
+    return offered
+
+
+def _values(name: str, offered: list[str], labels: Labels) -> list[str]:
     return st.multiselect(
         labels.dimension(name),
         offered,
         format_func=lambda value: labels.value(name, value),
-        key=key,
+        key=f"{name}_{labels.lang}",
         placeholder=labels.t("filters.all"),
         # Streamlit would say "Select all" in English; nothing chosen already means all.
         select_all=False,

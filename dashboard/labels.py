@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from dashboard.i18n import LANGUAGES
 from ingestion.warehouse.kpis import SQL_DIR
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ _POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "ch
 _SAME_VALUES: Final = {
     "tier_from": "tier",
     "tier_to": "tier",
-    "resolution_state": "response_state",
     "dimension": "survey_dimension",
 }
 
@@ -42,9 +42,7 @@ class Labels:
         return self.t("parts.and").join(self._word(f"datasets.{name}", name) for name in names)
 
     def column(self, name: str) -> str:
-        """The heading of a table's column; durations are shown in hours."""
-        if is_duration(name):
-            return self.t("columns.in_hours", name=self._word(f"columns.{name}", name))
+        """The heading of a table's column."""
         return self._word(f"columns.{name}", self._word(f"dimensions.{name}", name))
 
     def tiers(self) -> list[str]:
@@ -65,6 +63,11 @@ class Labels:
         except KeyError:
             return otherwise
         return otherwise if word == key else word
+
+
+def named(dimension: str) -> dict[str, str]:
+    """What the policies call the values of a dimension, in every language -> the value itself."""
+    return {label: value for lang in LANGUAGES for value, label in _policy_labels(dimension, lang).items()}
 
 
 def is_duration(column: str) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashboard.charts import Drawing
     from dashboard.i18n import Translate
     from dashboard.session import View
+    from ingestion.warehouse.kpis import Kpi
 
 # A nightly load is a day old just before the next one; half a day more means that a night was missed.
 OLD_AFTER: Final = timedelta(hours=36)
@@ -44,8 +45,8 @@ def title(view: View, page: str, *, is_filtered: bool = True) -> None:
     """The page's title, the question it answers, and which dates and slices it is about."""
     st.title(view.t(f"pages.{page}.title"), anchor=False)
     st.caption(view.t(f"pages.{page}.question"))
-    about = filters.describe(view.choice, view.lang, view.t) if is_filtered else view.t("filters.not_used")
-    st.caption(f":material/date_range: {about}")
+    if is_filtered:
+        st.caption(f":material/date_range: {filters.describe(view.choice, view.lang, view.t)}")
 
 
 def section(view: View, key: str) -> None:
@@ -61,6 +62,15 @@ def needs(view: View, *datasets: str) -> bool:
         names = view.t("parts.connect", datasets=view.labels.datasets(missing))
         told = f"**{view.t('states.not_connected')}** · {names}"
         st.info(told, icon=":material/link_off:")
+    return not missing
+
+
+def splits(view: View, kpi: Kpi) -> bool:
+    """True if the KPI knows every dimension filtered by; else say which it cannot be split by."""
+    missing = view.unsplit(kpi)
+    if missing:
+        names = view.t("parts.and").join(view.labels.dimension(name) for name in missing)
+        st.info(view.t("parts.unsplit", kpi=kpi.label[view.lang], dimensions=names), icon=":material/filter_alt_off:")
     return not missing
 
 
@@ -114,7 +124,7 @@ def complaint_list(view: View, waiting: pl.DataFrame) -> None:
     words = [_time_left(view, left) for left in waiting["left_seconds"]]
     ages = [formats.duration(age, view.lang) for age in waiting["age_seconds"]]
     late = sum(left is not None and left < 0 for left in waiting["left_seconds"])
-    st.markdown(view.t("complaint_list.summary", open=waiting.height, late=late))
+    st.markdown(view.t("complaint_list.summary", day=formats.day(view.last_date), open=waiting.height, late=late))
     frame = waiting.with_columns(
         pl.Series("time_left", words, dtype=pl.String), pl.Series("age", ages, dtype=pl.String)
     )
@@ -178,7 +188,9 @@ def _readable(view: View, frame: pl.DataFrame) -> pl.DataFrame:
         elif isinstance(kind, pl.Date):
             column = column.dt.strftime("%Y-%m-%d")
         elif is_duration(name):
-            column = (column.cast(pl.Float64) / 3_600).round(2)
+            # In the words of the cards, so that a row and the median above it can be compared at sight.
+            words = [formats.duration(seconds, view.lang) for seconds in frame[name].cast(pl.Float64)]
+            column = pl.lit(pl.Series(name, words, dtype=pl.String))
         elif isinstance(kind, pl.Decimal):
             column = column.cast(pl.Float64)
         columns.append(column)

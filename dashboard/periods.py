@@ -13,10 +13,12 @@ from typing import Final
 
 PRESETS: Final = (
     "last_12_months", "last_6_months", "last_3_months", "last_month", "month_to_date",
-    "year_to_date", "last_30_days", "last_7_days", "custom",
+    "quarter_to_date", "last_quarter", "year_to_date", "last_30_days", "last_7_days", "custom",
 )  # fmt: skip
 DEFAULT_PRESET: Final = "last_12_months"
 COMPARISONS: Final = ("previous", "last_year")
+NO_COMPARISON: Final = "none"
+COMPARISON_CHOICES: Final = (*COMPARISONS, NO_COMPARISON)
 
 _WHOLE_MONTHS: Final = {"last_12_months": 12, "last_6_months": 6, "last_3_months": 3, "last_month": 1}
 _DAYS: Final = {"last_30_days": 30, "last_7_days": 7}
@@ -49,6 +51,13 @@ def resolve(preset: str, newest: date) -> Period:
         return Period(newest - timedelta(days=_DAYS[preset] - 1), newest)
     if preset == "month_to_date":
         return Period(newest.replace(day=1), newest)
+    quarter = newest.replace(month=newest.month - (newest.month - 1) % 3, day=1)
+    if preset == "quarter_to_date":
+        return Period(quarter, newest)
+    if preset == "last_quarter":
+        # A quarter that ends with the newest day is complete, and the last one.
+        first = quarter if newest == _month_end(shift_months(quarter, 2)) else shift_months(quarter, -3)
+        return Period(first, _month_end(shift_months(first, 2)))
     if preset == "year_to_date":
         return Period(newest.replace(month=1, day=1), newest)
     months = _WHOLE_MONTHS.get(preset, _WHOLE_MONTHS[DEFAULT_PRESET])

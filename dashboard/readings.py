@@ -7,19 +7,22 @@ decided here, once, so that a card, a table and a list of "what needs attention"
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from math import hypot, sqrt
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import date
+
+    from dashboard.periods import Period
 
 Verdict = Literal["better", "worse", "unclear", "none"]
 
 HIDE_BELOW: Final = 10
 DOUBT_BELOW: Final = 30
 _Z: Final = 1.96
-_UNSHOWN: Final = ("empty", "not_connected", "not_reached")
+_UNSHOWN: Final = ("empty", "not_connected", "not_reached", "no_history", "unsplit")
+_LATE_START: Final = 0.05
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,19 @@ class Target:
         if reading.value is None or not reading.is_shown or reading.is_doubtful or better == "neutral":
             return None
         return reading.value >= self.value if better == "higher" else reading.value <= self.value
+
+
+def reaches(first_date: date | None, period: Period, counted_on: date | None, *, is_count: bool) -> bool:
+    """Whether the data tell about an earlier period at all. Where they begin within it a count of it is too small.
+
+    A twentieth of the period is let pass: a year whose first complaint came in on the third of January is a year.
+    """
+    if first_date is None:
+        return False
+    if counted_on is not None:
+        return first_date <= counted_on
+    slack = timedelta(days=int(period.days * _LATE_START)) if is_count else period.last - period.first
+    return first_date <= period.first + slack
 
 
 def compare(now: Reading, earlier: Reading | None, better: str) -> Verdict:

@@ -8,7 +8,7 @@ the cache can go stale, and the bounds keep a long-running server small.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -84,6 +84,8 @@ class View:
 
     def reading(self, kpi: Kpi, period: Period | None = None) -> readings.Reading:
         """The KPI over the chosen period, or another one, under the same filter."""
+        if self.unsplit(kpi):
+            return readings.Reading(kpi.id, "unsplit", None, None, None, 0, None, None)
         found = self._values(kpi, (), "total", period)
         if found.is_empty():
             return readings.Reading(kpi.id, "empty", None, None, None, 0, None, None)
@@ -92,13 +94,32 @@ class View:
     def earlier(self, comparison: str) -> Period:
         return periods.before(self.choice.period, comparison)
 
-    def trend(self, kpi: Kpi, by: Sequence[str] = (), grain: str | None = None) -> pl.DataFrame:
+    def earlier_reading(self, kpi: Kpi, period: Period) -> readings.Reading:
+        """The KPI over an earlier period; state `no_history` where the data begin later: no record is no zero."""
+        found = self.reading(kpi, period)
+        if not readings.reaches(
+            self._first_date(kpi), period, self.counted_on(kpi, period), is_count=kpi.unit == "count"
+        ):
+            return replace(found, state="no_history", value=None, lower=None, upper=None)
+        return found
+
+    def counted_on(self, kpi: Kpi, period: Period | None = None) -> date | None:
+        """The day whose end (a stock) or whose customers (a cohort) the KPI counts; None: all days of the period."""
+        return query.counted_on(self.snapshot, kpi, self.filter(period))
+
+    def unsplit(self, kpi: Kpi) -> tuple[str, ...]:
+        """Dimensions filtered by that the KPI does not know: it has no value under this filter."""
+        return tuple(name for name, _ in self.choice.where if name not in kpi.dimensions)
+
+    def trend(
+        self, kpi: Kpi, by: Sequence[str] = (), grain: str | None = None, period: Period | None = None
+    ) -> pl.DataFrame:
         """The KPI by day, week or month, whichever keeps the chosen period readable."""
         step = grain or periods.grain(self.choice.period)
         # A cohort KPI is taken on the first day of a month: shorter steps do not exist.
         if kpi.over_time == "first" and step in _COARSE_PERIODS:
             step = "month"
-        return self._values(kpi, tuple(by), step, None)
+        return self._values(kpi, tuple(by), step, period)
 
     def by(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
         """The KPI by dimension, values in the reader's language, groups without cases left out."""
@@ -120,6 +141,8 @@ class View:
 
     def rows(self, kpi: Kpi, part: str = "denominator") -> pl.DataFrame:
         """At most 500 of the units behind the KPI's value."""
+        if self.unsplit(kpi):
+            return pl.DataFrame()
         key = (*self._key(None), kpi.id, kpi.version, part)
         return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN))
 
@@ -157,6 +180,10 @@ class View:
             lambda: query.values(self.snapshot, self.scope, kpi, self.filter(period), by=by, period=grain),
         )
 
+    def _first_date(self, kpi: Kpi) -> date | None:
+        key = (self.snapshot.run_id, kpi.id, kpi.version)
+        return _first_date(key, lambda: query.first_date(self.snapshot, kpi))
+
     def _key(self, period: Period | None) -> Key:
         return (self.snapshot.run_id, self.scope, period or self.choice.period, self.choice.where)
 
@@ -190,6 +217,11 @@ def current() -> View:
 # Streamlit hashes `key` and leaves `_read` alone: the key alone decides what is the same question.
 @st.cache_data(max_entries=3_000, show_spinner=False)
 def _values(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _first_date(key: Key, _read: Callable[[], date | None]) -> date | None:
     return _read()
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from dashboard import formats
 from dashboard.readings import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SHOWN: Final = (
-    "kind", "operator", "value", "scope_dimension", "scope_value", "stage", "due_month", "document", "quote",
-)  # fmt: skip
+    from dashboard.labels import Labels
+
+_SIGNS: Final = {">=": "≥", "<=": "≤", ">": "＞", "<": "＜", "=": "="}
 
 
 def absolute(targets: pl.DataFrame, kpi_id: str, where: Mapping[str, Sequence[str]], on: date) -> Target | None:
@@ -40,9 +41,38 @@ def rows_of(targets: pl.DataFrame, kpi_id: str) -> pl.DataFrame:
     return targets.filter(pl.col("kpi") == kpi_id)
 
 
-def shown(rows: pl.DataFrame) -> pl.DataFrame:
-    """The columns a reader wants of a target, those that exist."""
-    return rows.select(name for name in _SHOWN if name in rows.columns)
+def shown(rows: pl.DataFrame, unit: str, labels: Labels) -> pl.DataFrame:
+    """The targets as a reader says them: ≤ 3 minutes, on chat, by month 3."""
+    t = labels.t
+    told = [
+        {
+            "target_kind": t(f"target_kinds.{row['kind']}"),
+            "target": f"{_SIGNS.get(row['operator'], row['operator'])} {_amount(row, unit, labels.lang)}",
+            "scope": _scope(row, labels),
+            "stage": row.get("stage"),
+            "due_month": row.get("due_month"),
+            "document": row.get("document"),
+            "quote": row.get("quote"),
+        }
+        for row in rows.iter_rows(named=True)
+    ]
+    frame = pl.DataFrame(told, infer_schema_length=None)
+    return frame.select(name for name in frame.columns if frame[name].null_count() < frame.height)
+
+
+def _amount(row: Mapping[str, object], unit: str, lang: str) -> str:
+    """An absolute target in the KPI's unit; a relative one as a signed share of where it started."""
+    value = float(str(row["value"]))
+    if "relative" not in str(row["kind"]):
+        return formats.value(value, unit, lang)
+    return f"{'+' if value > 0 else ''}{formats.percent(value, 0)}"
+
+
+def _scope(row: Mapping[str, object], labels: Labels) -> str:
+    name = row.get("scope_dimension")
+    if not name:
+        return labels.t("target_kinds.whole")
+    return f"{labels.dimension(str(name))}: {labels.value(str(name), row.get('scope_value'))}"
 
 
 def _absolute_on(row: Mapping[str, object], on: date) -> Target | None:

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Protocol
 from zoneinfo import ZoneInfo
 
-from dashboard.i18n import texts
+from dashboard.i18n import TextMissing, texts
 from data_checks.rules import rules
 
 if TYPE_CHECKING:
@@ -25,14 +25,32 @@ class Told(Protocol):
     def fields(self) -> Mapping[str, str | int]: ...
 
 
-def sentence(t: Translate, lang: str, finding: Told) -> str:
-    """What happened, where, why, and what to do. A row rule speaks by its own label and advice."""
+def sentence(t: Translate, lang: str, finding: Told, *, is_trial: bool = False) -> str:
+    """What happened, where, why, and what to do. A row rule speaks by its own label and advice.
+
+    Never fails: a finding that has no words, or lacks a field of them, is told by its code and fields, since what
+    it speaks of has happened all the same.
+
+    Args:
+        is_trial: nothing was kept (`aftercare check`), so nothing may be said to be loaded.
+    """
     # An empty field (no alike heading, no likely encoding) would leave a hole in the sentence.
-    fields = {name: "—" if value == "" else value for name, value in finding.fields.items()}
-    if f"findings.{finding.code}" in texts(lang):
-        return t(f"findings.{finding.code}", **fields)
-    rule = rules()[finding.code]
-    return t("findings.rule", label=rule.label[lang], advice=rule.advice[lang], **fields)
+    fields: dict[str, object] = {name: "—" if value == "" else value for name, value in finding.fields.items()}
+    if "reason_code" in fields:
+        code = str(fields["reason_code"])
+        fields["reason"] = reason(lang, code) or code
+    known = texts(lang)
+    keys = [f"findings.trial.{finding.code}"] if is_trial else []
+    try:
+        for key in (*keys, f"findings.{finding.code}"):
+            if key in known:
+                return t(key, **fields)
+        rule = rules()[finding.code]
+        words = "findings.rule" if "count" in fields else "findings.rule_of_file"
+        return t(words, label=rule.label[lang], advice=rule.advice[lang], **fields)
+    except (TextMissing, KeyError):
+        told = ", ".join(f"{name}={value}" for name, value in finding.fields.items())
+        return t("findings.untold", code=finding.code, told=told or "—")
 
 
 def reason(lang: str, code: str) -> str:

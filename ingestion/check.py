@@ -101,7 +101,8 @@ def check_in(
     except IngestionError as error:
         if isinstance(error, MappingInvalid):
             raise
-        return CheckResult("reject", faults=[error.finding], reasons=[Reason(0, "", "", error.code)]), None
+        reasons = [Reason(0, "", "", fault.code) for fault in error.findings]
+        return CheckResult("reject", faults=error.findings, reasons=reasons), None
     namespaces = {name: known.customer_namespace for name, known in sources.items()}
     judge_references(con, CATALOG, [*landed, one], None, namespaces=namespaces)
     return _result(con, one), one

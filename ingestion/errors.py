@@ -26,6 +26,15 @@ class IngestionError(Exception):
     code: ClassVar[str] = "unreadable"
     export: str
 
+    def __post_init__(self) -> None:
+        self.others: list[Finding] = []
+        """What else is wrong with the same file."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything known to be wrong with the file, the reason of the failure first."""
+        return [self.finding, *self.others]
+
     @property
     def finding(self) -> Finding:
         """The error as a finding: what the ledger stores and the pages put into words."""

@@ -53,6 +53,8 @@ def look(
     """
     matched, unmatched = find_exports(exports, sources)
     inbox = Inbox(findings=[Finding("unmatched_file", {"file": _name(exports, path)}) for path in unmatched])
+    if not (matched or unmatched):
+        inbox.findings.append(Finding("nothing_found", {"folder": str(exports)}))
     growing = _wait(matched, settle_seconds, sleep)
     taken: dict[LoadKey, str] = {}
     for file in matched:

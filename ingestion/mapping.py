@@ -100,7 +100,7 @@ class Feed:
         changes: dict[str, Any] = {}
         for name, text in options.items():
             name = "timezone" if name == "tz" else name
-            if name not in _FEED_KEYS or name in ("join", "datasets"):
+            if name not in OPTIONS:
                 raise MappingInvalid(origin, f"no such option: {name}")
             changes[name] = _from_text(name, text, origin)
         return replace(self, **_settings(changes, origin))
@@ -210,6 +210,8 @@ _FEED_SETTINGS: Mapping[str, tuple[type, ...]] = {
 }
 _SOURCE_KEYS = frozenset({*_SETTINGS, *_FEED_SETTINGS} - {"file", "join", "sheet", "path"})
 _FEED_KEYS = frozenset({*_SETTINGS, *_FEED_SETTINGS, "datasets"})
+OPTIONS = (*sorted(_FEED_KEYS - {"datasets", "join"}), "tz")
+"""What `aftercare check --set` may replace."""
 _LISTS = {"datetime_format": "datetime_formats", "date_format": "date_formats", "encoding": "encodings"}
 _CHOICES = {"time_order": ("quarantine", "flag"), "mode": ("full", "delta"), "format": FORMATS}
 

@@ -144,7 +144,8 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
         try:
             one = land_file(tonight.con, "scratch", arrival.file, arrival.feed, load_id, work=tonight.workdir)
         except IngestionError as error:
-            tonight.tell("stop", error.finding, load_id)
+            for finding in error.findings:
+                tonight.tell("stop", finding, load_id)
             continue
         if one.sha256 != arrival.sha256:
             tonight.tell("stop", Finding("changed_while_reading", {"file": one.file}), load_id)

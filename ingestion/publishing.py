@@ -47,7 +47,8 @@ def aim(tonight: Night, wanted: datetime | None) -> Aim:
     _warn_of_distance(tonight, as_of)
     definitions = _short(f"{models.definition_hash()} {tonight.settings.business_timezone}")
     state = f"{loads}definitions={definitions} schema={snapshots.SCHEMA_VERSION} as_of={as_of.isoformat()}"
-    if not loaded and last is None:
+    is_told = any(finding.code == "nothing_found" for _, finding in tonight.findings)
+    if not loaded and last is None and not is_told:
         tonight.tell("warn", Finding("nothing_loaded", {}))
     is_new = bool(loaded) if last is None else state != last.state
     return Aim(as_of, definitions, state, is_new)
@@ -73,7 +74,15 @@ def _warn_of_distance(tonight: Night, as_of: datetime) -> None:
     if reach and max(ends) - min(ends) > APART:
         zone = ZoneInfo(tonight.settings.business_timezone)
         told = [f"{source} {_local(through, zone)}" for source, through in reach.items()]
-        fields: dict[str, str | int] = {"sources": ", ".join(told), "as_of": _local(as_of, zone)}
+        earliest, through = next(iter(reach.items()))
+        fields: dict[str, str | int] = {
+            "sources": ", ".join(told),
+            "earliest": earliest,
+            "earliest_through": _local(through, zone),
+            "as_of": _local(as_of, zone),
+            "zone": zone.key,
+            **ledger.rows_after(tonight.con, as_of),
+        }
         tonight.tell("warn", Finding("sources_apart", fields))
 
 

@@ -33,14 +33,18 @@ if parts.needs(view, "orders"):
         explore.groups(view, view.kpi("churn_365d"), "tier")
     with right:
         parts.section(view, "churn_curve")
-        parts.chart(
-            view,
-            shapes.thinned(view.curve(view.kpi("churn_365d"), "tier"), by=("tier",), last=shapes.YEAR),
-            lambda curves: charts.survival(
-                curves, view.lang, view.t, series="tier", order=view.labels.tiers(),
-                x_title=view.t("chart.since_start"), y_title=view.t("chart.still_active"),
-            ),
-        )  # fmt: skip
+        if parts.splits(view, view.kpi("churn_365d")):
+            parts.chart(
+                view,
+                shapes.thinned(view.curve(view.kpi("churn_365d"), "tier"), by=("tier",), last=shapes.YEAR),
+                lambda curves: charts.survival(
+                    curves, view.lang, view.t, series="tier", order=view.labels.tiers(),
+                    x_title=view.t("chart.since_start"), y_title=view.t("chart.still_active"),
+                ),
+            )  # fmt: skip
+
+    parts.section(view, "churn_trend")
+    explore.tier_trend(view, view.kpi("churn_365d"))
 
     parts.section(view, "tier_moves")
     parts.chart(

@@ -31,7 +31,7 @@ if parts.needs(view, "tickets"):
         shapes.long(monthly, shapes.FATES, f"{promise}_{{}}_count", "period", "fate"),
         lambda counts: charts.stacked(
             counts, "period", "fate", theme.SLA_COLOURS, view.lang, view.t,
-            part_labels={fate: view.t(f"fates.{fate}") for fate in shapes.FATES},
+            part_labels={fate: view.t(f"fates.{promise}.{fate}") for fate in shapes.FATES},
         ),
     )  # fmt: skip
 

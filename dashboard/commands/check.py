@@ -11,6 +11,8 @@ from dashboard.commands import shared
 from dashboard.commands.shared import LANG, Home, Lang, t
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ingestion.check import CheckResult
 
 REASON_COLUMNS = ("row", "key", "column", "code", "reason")
@@ -28,21 +30,38 @@ def check(
     lang: Lang = None,
 ) -> None:
     from ingestion.check import check_file
+    from ingestion.errors import MappingInvalid
 
-    others = {name: _file(Path(path)) for name, path in shared.pairs(context, "DATASET=FILE")}
-    result = check_file(
-        _file(file),
-        source,
-        feed,
-        dict(shared.pairs(options, "OPTION=VALUE")),
-        others,
-        own_mappings=shared.settings(home).home / "mappings",
-    )
+    own = shared.settings(home).home / "mappings"
+    changes = dict(shared.pairs(options, "OPTION=VALUE"))
+    others = dict(shared.pairs(context, "DATASET=FILE"))
+    _verify_names(own, source, feed, changes, others)
+    files = {name: _file(Path(path)) for name, path in others.items()}
+    try:
+        result = check_file(_file(file), source, feed, changes, files, own_mappings=own)
+    except MappingInvalid as error:
+        if not error.export.startswith("--set"):
+            raise
+        shared.fail(t("cli.errors.bad_option", detail=error.detail), shared.USAGE)
     if form == "json":
         shared.show_json(_told(result))
     else:
         _show(file.name, result)
     raise typer.Exit(shared.STOPPED if result.verdict == "reject" else shared.PUBLISHED)
+
+
+def _verify_names(own: Path, source: str, feed: str, options: Mapping[str, str], context: Mapping[str, str]) -> None:
+    """End with a sentence where the command line names what does not exist: no file is to blame for that."""
+    from ingestion.mapping import OPTIONS, load_sources
+
+    sources = load_sources(own)
+    feeds = sources[shared.one_of("--source", source, sources)].feeds
+    shared.one_of("--feed", feed, feeds)
+    for name in options:
+        shared.one_of("--set", name, OPTIONS)
+    given = dict.fromkeys(dataset.name for one in feeds.values() for dataset in one.datasets)
+    for name in context:
+        shared.one_of("--context", name, given)
 
 
 def _file(path: Path) -> Path:
@@ -55,7 +74,7 @@ def _told(result: CheckResult) -> dict[str, Any]:
     from dashboard.words import sentence
 
     def findings(which: list[Any]) -> list[dict[str, Any]]:
-        return [{"code": one.code, **one.fields, "sentence": sentence(t, LANG, one)} for one in which]
+        return [{"code": one.code, **one.fields, "sentence": sentence(t, LANG, one, is_trial=True)} for one in which]
 
     return {
         "verdict": result.verdict,
@@ -77,7 +96,7 @@ def _show(name: str, result: CheckResult) -> None:
     typer.echo(t("cli.check.summary", file=name, verdict=t(f"cli.check.{result.verdict}"), **counts))
     for severity, findings in (("stop", result.faults), ("warn", result.warnings), ("note", result.notes)):
         for finding in findings:
-            typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}")
+            typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding, is_trial=True)}")
     # Row 0 stands for the file as a whole, which the findings above speak of.
     rows = [{**vars(one), "reason": reason(LANG, one.code)} for one in result.reasons if one.row]
     if rows:

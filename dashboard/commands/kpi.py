@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ingestion.warehouse.kpis import Filter, Kpi
+
+CLOSED = frozenset({"region", "area", "tier", "channel", "customer_type", "product", "product_group", "source"})
+"""Dimensions of which every value is known: a filter by another one is a slip, not an empty answer."""
 
 Period = Literal["day", "week", "month", "quarter", "year", "total"]
 
@@ -37,9 +41,41 @@ def kpi(
         return
     entry = _entry(load_kpis(), kpi)
     wanted = _filter(date_from, date_to, where)
-    rows = _values(shared.settings(home).home, entry, wanted, by or [], period)
-    columns = list(rows[0]) if rows else []
-    shared.show_rows(rows, columns, form)
+    settings = shared.settings(home)
+    rows = _values(settings.home, entry, wanted, by or [], period)
+    if form == "table":
+        _show_table(entry, rows, by or [], settings.business_timezone)
+    else:
+        shared.show_rows(rows, list(rows[0]) if rows else [], form)
+
+
+def _show_table(kpi: Kpi, rows: list[dict[str, object]], by: list[str], zone: str) -> None:
+    """The values as a person reads them: in their unit, under words."""
+    from dashboard import formats
+    from dashboard.labels import Labels
+    from dashboard.words import local
+
+    labels = Labels(LANG, t)
+
+    def shown(row: dict[str, Any]) -> dict[str, object]:
+        period = {} if row["period"] is None else {t("cli.kpi.columns.period"): formats.day(row["period"])}
+        return {
+            **period,
+            **{labels.dimension(name): labels.value(name, row[name]) for name in by},
+            t("cli.kpi.columns.value"): formats.value(row["value"], kpi.unit, LANG),
+            t("cli.kpi.columns.interval"): formats.interval(row["lower"], row["upper"], kpi.unit, LANG),
+            "n": row["n"],
+            t("cli.kpi.columns.state"): t(f"states.{row['state']}"),
+        }
+
+    if not rows:
+        typer.echo(t("cli.kpi.nothing", label=kpi.label[LANG]))
+        return
+    as_of = rows[0]["as_of"]
+    when = local(as_of, zone) if isinstance(as_of, datetime) else formats.MISSING
+    typer.echo(t("cli.kpi.title", label=kpi.label[LANG], kpi=kpi.id, as_of=when, zone=zone))
+    told = [shown(row) for row in rows]
+    shared.show_rows(told, list(told[0]), "table", zone)
 
 
 def _show_list(kpis: Mapping[str, Kpi], form: shared.Format) -> None:
@@ -67,7 +103,7 @@ def _entry(kpis: Mapping[str, Kpi], name: str | None) -> Kpi:
         shared.fail(t("cli.errors.kpi_needed"), shared.USAGE)
     if name not in kpis:
         alike = ", ".join(get_close_matches(name, kpis))
-        near = t("cli.errors.unknown_kpi_near", names=alike) if alike else ""
+        near = t("cli.errors.near", names=alike) if alike else ""
         shared.fail(t("cli.errors.unknown_kpi", kpi=name, near=near), shared.USAGE)
     return kpis[name]
 
@@ -84,10 +120,26 @@ def _filter(date_from: str | None, date_to: str | None, where: Sequence[str] | N
 def _values(home: object, kpi: Kpi, wanted: Filter, by: list[str], period: Period) -> list[dict[str, object]]:
     from pathlib import Path
 
+    from dashboard.labels import named
     from dashboard.metrics import query
     from dashboard.metrics.access import Scope
 
     snapshot = query.open_snapshot(Path(str(home)))
     if snapshot is None:
         shared.fail(t("cli.errors.nothing_published"))
-    return query.values(snapshot, Scope.everything(), kpi, wanted, by, period).to_dicts()
+    rows: list[dict[str, object]] = query.values(snapshot, Scope.everything(), kpi, wanted, by, period).to_dicts()
+    for name in CLOSED.intersection(wanted.where):
+        known = query.dimension_values(snapshot, Scope.everything(), name)
+        for value in wanted.where[name]:
+            shared.one_of(f"--where {name}", value, dict.fromkeys([*known, *_agreed(name)]), named(name))
+    return rows
+
+
+def _agreed(dimension: str) -> list[str]:
+    """The values the contract allows for a dimension, whether or not anything has them yet."""
+    from dashboard.labels import named
+    from data_checks.contract import datasets
+
+    columns = (column for dataset in datasets().values() for column in dataset.columns)
+    enumerated = [value for column in columns if column.name == dimension for value in column.values]
+    return list(dict.fromkeys([*enumerated, *named(dimension).values()]))

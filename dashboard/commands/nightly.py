@@ -10,6 +10,7 @@ import typer
 
 from dashboard.commands import shared
 from dashboard.commands.shared import LANG, Home, Lang, t
+from data_checks.gist import gist
 
 if TYPE_CHECKING:
     from ingestion.pipeline import Outcome
@@ -49,7 +50,10 @@ def night(exports: Path, settings: Settings, as_of: datetime | None = None, engi
 
     with showing(t) as progress:
         outcome = pipeline.run(exports, settings, as_of=as_of, engine=engine, progress=progress)
-    report(outcome, settings.business_timezone)
+    try:
+        report(outcome, settings.business_timezone)
+    except Exception as error:  # noqa: BLE001 - what is published stays so, whether or not it can be told
+        typer.echo(t("cli.run.untold", verdict=outcome.verdict, error=gist(error)), err=True)
     return outcome
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import os
+import socket
 import sys
 import tomllib
 from pathlib import Path
@@ -45,9 +46,25 @@ def start(home: Path, address: str, port: int, *, must_log_in: bool = False) -> 
         # Pages demand a login where this is 1 (dashboard/app.py).
         "AFTERCARE_LOGIN": str(int(must_log_in)),
     }
+    busy = _why_busy(address, port)
+    if busy:
+        shared.fail(t("cli.errors.port_busy", address=address, port=port, reason=busy), shared.USAGE)
     typer.echo(t("cli.serve.starting", address=address, port=port))
     sys.stdout.flush()
     os.execve(sys.executable, command(address, port), environment)  # noqa: S606 - no shell, our own arguments
+
+
+def _why_busy(address: str, port: int) -> str:
+    """Why nobody could listen there; '' where one can. Found out now, since the server says it only after its URL."""
+    try:
+        family, kind, *_, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as trial:
+            # As the server itself does: a port left moments ago is free.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(place)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
 
 
 def command(address: str, port: int) -> list[str]:

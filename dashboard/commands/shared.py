@@ -7,11 +7,13 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 PUBLISHED, STOPPED, USAGE, FAILED = 0, 1, 2, 3
 """Exit codes: published or nothing new; stopped by the gate; wrong usage or settings; anything else."""
+
+NAMES_SHOWN = 40
 
 Format = Literal["table", "json", "csv"]
 
@@ -71,6 +75,22 @@ def fail(message: str, code: int = FAILED) -> NoReturn:
     raise typer.Exit(code)
 
 
+def one_of(option: str, name: str, known: Iterable[str], also: Mapping[str, str] | None = None) -> str:
+    """A name given on the command line, which has to be a known one; else the nearest ones are told.
+
+    Args:
+        also: what people call some of the names -> the name itself.
+    """
+    names, called = list(known), also or {}
+    if name in names:
+        return name
+    meant = [called.get(one, one) for one in get_close_matches(name, [*called, *names])]
+    alike = dict.fromkeys(one for one in meant if one in names)
+    near = t("cli.errors.near", names=", ".join(alike)) if alike else ""
+    shown = ", ".join([*names[:NAMES_SHOWN], *(["…"] if len(names) > NAMES_SHOWN else [])]) or "—"
+    fail(t("cli.errors.unknown_name", option=option, name=name, near=near, known=shown), USAGE)
+
+
 def folder(path: Path) -> Path:
     """An existing folder given by the user, absolute."""
     if not path.is_dir():
@@ -98,8 +118,10 @@ def pairs(texts: Sequence[str] | None, form: str) -> list[tuple[str, str]]:
 
 
 def plain(value: object) -> object:
-    """A value as JSON can hold it: dates ISO, whole decimals as integers, never NaN."""
-    if isinstance(value, datetime | date):
+    """A value as JSON can hold it: dates ISO, instants ISO with their zone (Z), decimals as integers, never NaN."""
+    if isinstance(value, datetime):
+        return f"{in_utc(value):%Y-%m-%dT%H:%M:%SZ}"
+    if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
@@ -112,6 +134,11 @@ def plain(value: object) -> object:
     return value
 
 
+def in_utc(instant: datetime) -> datetime:
+    """An instant with its zone; without one it is UTC, as everywhere inside this program."""
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
 def show_json(value: object) -> None:
     """One JSON document on stdout, in UTF-8 whatever the terminal's encoding."""
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False, indent=1)
@@ -119,8 +146,8 @@ def show_json(value: object) -> None:
     sys.stdout.flush()
 
 
-def show_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], form: Format) -> None:
-    """Rows on stdout as a table, JSON list or CSV (UTF-8)."""
+def show_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], form: Format, zone: str = "UTC") -> None:
+    """Rows on stdout as a table, JSON list or CSV (UTF-8). Only a table shows instants on the clock of `zone`."""
     if form == "json":
         show_json(list(rows))
     elif form == "csv":
@@ -128,7 +155,7 @@ def show_rows(rows: Sequence[Mapping[str, object]], columns: Sequence[str], form
         writer.writerow(columns)
         writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     else:
-        _show_table(rows, columns)
+        _show_table(rows, columns, zone)
 
 
 def _cell(value: object) -> object:
@@ -139,7 +166,7 @@ def _cell(value: object) -> object:
     return "" if simple is None else simple
 
 
-def _show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
+def _show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str], zone: str) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -151,7 +178,7 @@ def _show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     for column in columns:
         table.add_column(column, justify="right" if column in numeric else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row.get(column)) for column in columns))
+        table.add_row(*(_text(row.get(column), zone) for column in columns))
     # Piped output must not be cut at 80 characters.
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
@@ -159,7 +186,9 @@ def _show_table(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) ->
     console.print(table)
 
 
-def _text(value: object) -> str:
+def _text(value: object, zone: str) -> str:
+    if isinstance(value, datetime):
+        return f"{in_utc(value).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
     if isinstance(value, float):
         return f"{value:.6g}" if math.isfinite(value) else ""
     return "" if value is None else str(plain(value))

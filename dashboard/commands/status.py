@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 FILE_COLUMNS = ("source", "feed", "file", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate", "state")
 RUN_COLUMNS = ("run_id", "started_at", "verdict", "as_of", "message_code")
 CHECK_COLUMNS = ("stage", "suite", "column_name", "severity", "unexpected_count", "reason")
+FINDINGS_SHOWN = 12
 QUARANTINE_COLUMNS = ("source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original")
 
 
@@ -49,6 +50,7 @@ def describe(home: Path) -> dict[str, Any]:
         "runs": found.runs,
         "files": found.files,
         "checks": found.checks,
+        "findings": [_finding(one) for one in found.findings],
         "snapshots": [{**_snapshot(one), "bytes": _size(one.file) + _size(one.people_file)} for one in kept],
         "disk_bytes": sum(_size(file) for file in home.rglob("*") if file.is_file()),
         "log": str(logs[-1]) if logs else None,
@@ -66,6 +68,13 @@ def _snapshot(one: Any) -> dict[str, Any]:
     }
 
 
+def _finding(row: dict[str, Any]) -> dict[str, Any]:
+    from dashboard.words import sentence
+    from ingestion.errors import Finding
+
+    return {**row, "sentence": sentence(t, LANG, Finding(row["code"], row["fields"]))}
+
+
 def _size(file: Path) -> int:
     """0 where the file went away meanwhile: a run may be cleaning up."""
     return file.stat().st_size if file.exists() else 0
@@ -75,6 +84,7 @@ def _show(told: dict[str, Any], zone: str) -> None:
     from dashboard.words import local
 
     published = told["published"]
+    typer.echo(t("cli.zone", zone=zone))
     if told["is_running"]:
         typer.echo(t("cli.status.running"))
     if published is None:
@@ -89,6 +99,12 @@ def _show(told: dict[str, Any], zone: str) -> None:
                 held=t("cli.status.held") if told["held"] else "",
             )
         )
+    if told["findings"]:
+        typer.echo(f"\n{t('cli.status.findings', run_id=told['findings'][0]['run_id'])}")
+    for one in told["findings"][:FINDINGS_SHOWN]:
+        typer.echo(f"[{t('cli.run.' + one['severity'])}] {one['sentence']}")
+    if len(told["findings"]) > FINDINGS_SHOWN:
+        typer.echo(t("cli.run.more", count=len(told["findings"]) - FINDINGS_SHOWN))
     failed = [{**check, "reason": check[f"reason_{LANG}"]} for check in told["checks"] if not check["success"]]
     for title, rows, columns in (
         ("runs", told["runs"], RUN_COLUMNS),
@@ -97,7 +113,7 @@ def _show(told: dict[str, Any], zone: str) -> None:
     ):
         if rows:
             typer.echo(f"\n{t(f'cli.status.{title}')}")
-            shared.show_rows(rows, columns, "table")
+            shared.show_rows(rows, columns, "table", zone)
     size = f"{told['disk_bytes'] / 1e6:.1f} MB"
     typer.echo(t("cli.status.disk", size=size, count=len(told["snapshots"])))
     if told["log"]:

@@ -225,6 +225,20 @@ def _zeros(filled: pl.DataFrame, question: kpi_sql.Question) -> pl.DataFrame:
     )
 
 
+def first_date(snapshot: Snapshot, kpi: Kpi) -> date | None:
+    """The first day that has a unit of the KPI: nothing is known of the time before it. None: no unit at all."""
+    sql = f"select cast(min({kpi.time}) as date) as first from {kpi.rows} where {kpi.denominator}"
+    found = snapshot.run(Query(sql, ()))["first"].item()
+    return found if isinstance(found, date) else None
+
+
+def counted_on(snapshot: Snapshot, kpi: Kpi, wanted: Filter) -> date | None:
+    """The one day at which a stock or a cohort KPI is taken over the whole period; None where every day counts."""
+    question = _question(snapshot, Scope.everything(), wanted, (), "total")
+    days = kpi_sql.counted_dates(kpi, question)
+    return days[0] if days else None
+
+
 def rows(
     snapshot: Snapshot,
     scope: Scope,

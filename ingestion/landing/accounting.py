@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ingestion.errors import CountMismatch, Finding
 
@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 Verdict = Literal["accept", "quarantine", "reject"]
 # Data accuracy below 98 % stops the night, unless the file is too small to speak of a share.
 MOST_HELD_BACK, ENOUGH_ROWS = 0.02, 500
+# Where more than this share is faulty, a file of any size is not what it was declared to be.
+MOST_OF_SMALL = 0.5
+
+
+class Reason(NamedTuple):
+    """Why records of one file are held back, and how many of them."""
+
+    code: str
+    column: str
+    records: int
 
 
 @dataclass
@@ -63,6 +73,26 @@ class Landed:
         if accounted != self.rows_read:
             raise CountMismatch(self.file, self.rows_read, accounted)
 
+    def judge_small(self, reason: Reason) -> None:
+        """Refuse a file too small to speak of a share, where most of its records are faulty in themselves.
+
+        Those that only wait for what they point at are no sign of that: their night may bring no others.
+
+        Args:
+            reason: the one that most of them are held back for.
+        """
+        is_most = self.rows_quarantined > MOST_OF_SMALL * self.rows_read
+        if self.rows_read < ENOUGH_ROWS and self.rows_quarantined and (is_most or not self.rows_loaded):
+            fields: dict[str, str | int] = {
+                "file": self.file,
+                "rows_read": self.rows_read,
+                "rows_quarantined": self.rows_quarantined,
+                "reason_code": reason.code,
+                "reason_column": reason.column,
+                "reason_count": reason.records,
+            }
+            self.faults.append(Finding("mostly_held_back", fields))
+
     def judge_accuracy(self) -> None:
         """Say whether too many records are held back; may be called again when more of them are."""
         codes = ("accuracy_below_target", "too_many_held_back")
@@ -77,5 +107,5 @@ class Landed:
         }
         if self.rows_read >= ENOUGH_ROWS:
             self.faults.append(Finding("accuracy_below_target", fields))
-        else:
+        elif not any(fault.code == "mostly_held_back" for fault in self.faults):
             self.warnings.append(Finding("too_many_held_back", fields))

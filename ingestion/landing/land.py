@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from data_checks.rules import rules
-from ingestion.errors import CountMismatch, Finding
+from ingestion.errors import CountMismatch, DataThroughMissing, Finding, IngestionError
 from ingestion.landing import judge, keys, through, write
 from ingestion.landing.accounting import Landed
 from ingestion.landing.normalise import type_rows
@@ -61,17 +61,27 @@ def land_file(
         path=file.path,
         settings=feed,
     )
-    limit = _as_of_limit(feed, file.path.name, now or datetime.now(UTC).replace(tzinfo=None))
-    with TemporaryDirectory(dir=work, prefix="aftercare-") as folder, temporary_tables(con):
-        records = read_export(con, file.path, feed, Path(folder))
-        _land(con, catalog, landed, feed, records, limit)
+    end, nameless = _named_end(feed, file.path.name)
+    now = now or datetime.now(UTC).replace(tzinfo=None)
+    # After this nothing can have happened: a day after now, or after the end the file names for itself.
+    limit = min(now, end or now) + timedelta(days=1)
+    try:
+        with TemporaryDirectory(dir=work, prefix="aftercare-") as folder, temporary_tables(con):
+            records = read_export(con, file.path, feed, Path(folder))
+            _land(con, catalog, landed, feed, records, limit)
+    except IngestionError as error:
+        error.others += nameless
+        raise
+    landed.faults += nameless
     return landed
 
 
-def _as_of_limit(feed: Feed, file_name: str, now: datetime) -> datetime:
-    """After this nothing can have happened: a day after now, or after the end the file names for itself."""
-    end = through.named_end(feed, file_name)
-    return min(now, end or now) + timedelta(days=1)
+def _named_end(feed: Feed, file_name: str) -> tuple[datetime | None, list[Finding]]:
+    """The end a file names for itself; a name without one is a fault that must not hide those of the content."""
+    try:
+        return through.named_end(feed, file_name), []
+    except DataThroughMissing as error:
+        return None, [error.finding]
 
 
 def _land(
@@ -92,6 +102,7 @@ def _land(
         write.write_rows(con, catalog, landed, one)
     write.count_records(con, catalog, landed)
     landed.balance()
+    landed.judge_small(write.main_reason(con))
     landed.judge_accuracy()
     if not landed.rows_read:
         told = landed.warnings if feed.may_be_empty else landed.faults

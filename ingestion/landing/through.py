@@ -30,12 +30,19 @@ def named_end(feed: Feed, file_name: str) -> datetime | None:
     """
     if feed.data_through != "filename":
         return None
+    end = _end_in(feed, file_name)
+    if end is None:
+        raise DataThroughMissing(file_name, feed.data_through)
+    return end
+
+
+def _end_in(feed: Feed, file_name: str) -> datetime | None:
     found = _DATE.findall(file_name)
     try:
         year, month, day = map(int, found[-1])
         local = datetime.combine(datetime(year, month, day, tzinfo=UTC), time(), ZoneInfo(feed.timezone))
-    except (IndexError, ValueError) as error:
-        raise DataThroughMissing(file_name, feed.data_through) from error
+    except (IndexError, ValueError):
+        return None
     return (local + timedelta(days=1)).astimezone(UTC).replace(tzinfo=None)
 
 
@@ -46,9 +53,8 @@ def data_through(
 
     None where the file holds no such value. Due times and other plans are no happenings.
     """
-    named = named_end(feed, landed.file)
-    if named:
-        return named
+    if feed.data_through == "filename":
+        return _end_in(feed, landed.file)
     declared = feed.data_through.removeprefix("column:")
     newest: list[datetime] = []
     for one in typed:

@@ -8,6 +8,7 @@ import polars as pl
 
 from data_checks.contract import datasets
 from ingestion.errors import Finding
+from ingestion.landing.accounting import Reason
 from ingestion.landing.judge import EXCLUDED, FAULTS, FLAGS
 from ingestion.landing.keys import ABSORBED, HELD, REPEATS, version_key
 from ingestion.landing.normalise import text_of
@@ -82,6 +83,15 @@ def _original(typed: Typed, names: Sequence[str]) -> str:
             text = f"case when {theirs} is distinct from {ours} then {theirs} end"
         fields.append(f"{quoted(name)} := {text}")
     return f"struct_pack({', '.join(fields)})"
+
+
+def main_reason(con: DuckDBPyConnection) -> Reason:
+    """The reason that holds back most records of the file."""
+    found = con.execute(
+        f"select code, coalesce(column_name, ''), count(distinct _row) as n from {FAULTS} group by all "
+        "order by n desc, 1, 2 limit 1"
+    ).fetchone()
+    return Reason(*found) if found else Reason("", "", 0)
 
 
 def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None:

@@ -95,6 +95,7 @@ class Kpi:
     guardrail: str | None = None
     minimum_n: int = 30
     dimensions: tuple[str, ...] = DIMENSIONS
+    not_by: tuple[str, ...] = ()
     catalogue_rows: tuple[int, ...] = ()
     version: str = ""
 
@@ -130,9 +131,11 @@ def _kpi(kpi_id: str, entry: dict[str, Any], where: str) -> Kpi:
     fields: dict[str, Any] = dict(entry)
     for name in ("label", "meaning", "formula", "differs"):
         fields[name] = _words(entry, name, where)
-    for name in ("datasets", "catalogue_rows"):
+    for name in ("datasets", "catalogue_rows", "not_by"):
         fields[name] = tuple(fields.get(name, ()))
-    fields["dimensions"] = DIMENSIONS + tuple(fields.pop("more_dimensions", ()))
+    # A dimension that its fact cannot know (a customer has no product) is refused, not answered with "unknown".
+    common = tuple(name for name in DIMENSIONS if name not in fields["not_by"])
+    fields["dimensions"] = common + tuple(fields.pop("more_dimensions", ()))
     definition = json.dumps(entry, sort_keys=True, ensure_ascii=False)
     version = hashlib.sha256(definition.encode()).hexdigest()[:12]
     try:

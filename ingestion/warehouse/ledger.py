@@ -238,6 +238,18 @@ def reach_of_sources(con: duckdb.DuckDBPyConnection, run_id: str) -> dict[str, d
     return dict(rows)
 
 
+def rows_after(con: duckdb.DuckDBPyConnection, as_of: datetime) -> dict[str, int]:
+    """How many tickets and orders are kept that began after as_of, and so are not counted yet."""
+    row = con.execute(
+        """select
+            (select count(distinct (source, ticket_id)) from warehouse.raw.tickets where created_at > $1),
+            (select count(distinct (source, order_id)) from warehouse.raw.orders where ordered_at > $1)""",
+        [as_of],
+    ).fetchone()
+    tickets, orders = row or (0, 0)
+    return {"tickets_after": tickets, "orders_after": orders}
+
+
 def loads_state(con: duckdb.DuckDBPyConnection, until: str | None = None) -> str:
     """What is loaded (by run `until` at the latest), in loading order, as one text: equal text, equal raw tables."""
     row = con.execute(

@@ -6,6 +6,7 @@ tables, answers as of its own night.
 
 from __future__ import annotations
 
+import json
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,13 +34,14 @@ class Records:
     runs: list[dict[str, Any]]
     files: list[dict[str, Any]]
     checks: list[dict[str, Any]]
+    findings: list[dict[str, Any]]
 
 
 def read(home: Path) -> Records:
     """Everything `aftercare status` tells about runs."""
     with _ledger(home) as (con, is_running):
         if con is None:
-            return Records(is_running, [], [], [])
+            return Records(is_running, [], [], [], [])
         return Records(
             is_running,
             runs=fetch(
@@ -58,7 +60,19 @@ def read(home: Path) -> Records:
                 "element_count, reason_zh, reason_en from meta.checks "
                 "where run_id = (select max(run_id) from meta.checks)",
             ),
+            findings=_findings(con),
         )
+
+
+def _findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """What the last run that did something found worth stopping or warning for; a night without news says nothing."""
+    rows = fetch(
+        con,
+        """select run_id, severity, code, fields from meta.findings where severity in ('stop', 'warn') and run_id =
+        (select max(run_id) from meta.runs where coalesce(verdict, 'published') <> 'nothing_new')
+        order by severity, code, fields""",
+    )
+    return [{**row, "fields": json.loads(row["fields"] or "{}")} for row in rows]
 
 
 def quarantine(home: Path) -> list[dict[str, Any]]:

@@ -18,6 +18,12 @@ tiers as (select tier, lower(is_vip) = 'true' as is_vip from raw.tiers),
 products as (select * from core.dim_products),
 run as (select * from raw.run),
 
+payment_told as (
+    select source, bool_or(status is not null or paid_at is not null) as is_told
+    from orders
+    group by source
+),
+
 keyed as (
     select
         orders.*,
@@ -63,8 +69,13 @@ select
     coalesce(sliced.status, 'unknown') as status,
     sliced.known_amount as amount, coalesce(sliced.currency, 'unknown') as currency,
     coalesce(sliced.order_kind, 'sale') = 'sale'
-        and (sliced.status in ('paid', 'partly_refunded') or (sliced.status is null and sliced.paid_at is not null))
-        as is_purchase
+        and case
+            when sliced.status is not null then sliced.status in ('paid', 'partly_refunded')
+            when sliced.paid_at is not null then true
+            -- A plain list of sales tells nothing of payment: what stands in it was sold.
+            else not coalesce(payment_told.is_told, false)
+        end as is_purchase
 from sliced
 left join regions on sliced.known_region = regions.region
 left join tiers on sliced.tier = tiers.tier
+left join payment_told on sliced.source = payment_told.source

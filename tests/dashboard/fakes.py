@@ -51,6 +51,7 @@ class FakeQuery:
     snapshot: FakeSnapshot | None = field(default_factory=FakeSnapshot)
     values_of: dict[str, float] = field(default_factory=dict)
     states: dict[str, tuple[str, int]] = field(default_factory=dict)
+    begins: date | None = date(2015, 1, 1)
     asked: list[tuple[str, Filter]] = field(default_factory=list)
 
     def open_snapshot(self, home: Path) -> FakeSnapshot | None:
@@ -99,6 +100,15 @@ class FakeQuery:
             "run_id": snapshot.run_id,
             "definition_version": kpi.version,
         }
+
+    def first_date(self, snapshot: FakeSnapshot, kpi: Kpi) -> date | None:
+        return self.begins
+
+    def counted_on(self, snapshot: FakeSnapshot, kpi: Kpi, wanted: Filter) -> date | None:
+        if kpi.over_time == "sum":
+            return None
+        first, last = wanted.date_from or date(2024, 7, 1), wanted.date_to or date(2025, 6, 30)
+        return min(last, snapshot.last_date) if kpi.over_time == "last" else first
 
     def rows(
         self,

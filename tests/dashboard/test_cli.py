@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ def test_kpi_answers_in_json(aftercare: Callable[..., Answer], home: Path) -> No
     assert told.code == 0, told.err
     (row,) = told.json
     assert list(row) == ["kpi", "period", *KPI_KEYS, "definition_version"]
-    assert (row["kpi"], row["period"], row["as_of"]) == ("ticket_volume", None, "2025-05-31T16:00:00")
+    assert (row["kpi"], row["period"], row["as_of"]) == ("ticket_volume", None, "2025-05-31T16:00:00Z")
     assert row["value"] == row["numerator"] > 0
 
 
@@ -182,6 +183,103 @@ def test_kpi_as_csv_and_table(aftercare: Callable[..., Answer], home: Path) -> N
     assert "csat" in aftercare("kpi", "csat", "--home", home).out
 
 
+def test_a_table_of_values_is_for_people(aftercare: Callable[..., Answer], home: Path) -> None:
+    told = aftercare("kpi", "sla_resolution_met", "--home", home, "--by", "region", "--period", "quarter").out
+    assert "%" in told
+    assert "Asia/Shanghai" in told.splitlines()[0]
+    assert all(heading in told for heading in ("Period", "Region", "Value", "95 % interval", "State"))
+    assert "definition_version" not in told
+
+
+def test_a_table_without_rows_says_so(aftercare: Callable[..., Answer], home: Path) -> None:
+    told = aftercare("kpi", "csat", "--home", home, "--by", "region", "--from", "2001-01-01", "--to", "2001-01-02")
+    assert (told.code, "no data" in told.out) == (shared.PUBLISHED, True)
+
+
+@pytest.mark.parametrize(
+    ("where", "nearest"), [("region=Sichuan", "四川"), ("channel=phonee", "phone"), ("source=sampel", "sample")]
+)
+def test_a_filter_by_a_value_nobody_knows_is_wrong_usage(
+    where: str, nearest: str, aftercare: Callable[..., Answer], home: Path
+) -> None:
+    told = aftercare("kpi", "csat", "--home", home, "--where", where)
+    assert told.code == shared.USAGE
+    assert f"Did you mean {nearest}" in told.err
+    assert not told.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option", "nearest"),
+    [
+        (("--source", "sampel", "--feed", "tickets"), "--source", "sample"),
+        (("--source", "sample", "--feed", "tikets"), "--feed", "tickets"),
+        (("--source", "sample", "--feed", "tickets", "--set", "encodin=utf-8"), "--set", "encoding"),
+        (("--source", "sample", "--feed", "tickets", "--context", "custmers=x.csv"), "--context", "customers"),
+    ],
+)
+def test_a_name_nobody_knows_is_blamed_on_the_option_not_on_a_file(
+    arguments: tuple[str, ...], option: str, nearest: str, aftercare: Callable[..., Answer], home: Path
+) -> None:
+    told = aftercare("check", __file__, *arguments, "--home", home)
+    assert told.code == shared.USAGE
+    assert told.err.startswith(option)
+    assert nearest in told.err
+    assert "source.toml" not in told.err
+
+
+def test_a_value_no_option_can_have_is_blamed_on_the_option(aftercare: Callable[..., Answer], home: Path) -> None:
+    told = aftercare(
+        *("check", __file__, "--source", "sample", "--feed", "tickets", "--set", "tz=Mars/Olympus", "--home", home)
+    )
+    assert (told.code, told.err.startswith("--set")) == (shared.USAGE, True)
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_a_file_with_a_header_alone_can_be_told(
+    form: str, aftercare: Callable[..., Answer], home: Path, tmp_path: Path
+) -> None:
+    tickets = tmp_path / "tickets.csv"
+    tickets.write_text("ticket_id,customer_id,created_at,status\r\n", encoding="utf-8")
+    asked = ("--source", "helpdesk", "--feed", "tickets", "--home", home, "--format", form)
+    told = aftercare("check", tickets, *asked)
+    assert told.code in (shared.PUBLISHED, shared.STOPPED), told
+    assert "header" in told.out
+    assert told.err == ""
+
+
+def test_a_run_tells_of_a_file_with_a_header_alone(
+    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERCARE_SETTLE_SECONDS", "0")
+    check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "好", "fine")
+    for stage in ("run_export_checks", "run_mart_checks"):
+        monkeypatch.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (check,)))
+    exports = tmp_path / "exports" / "helpdesk"
+    exports.mkdir(parents=True)
+    (exports / "tickets.csv").write_text("ticket_id,customer_id,created_at,status\r\n", encoding="utf-8")
+    (exports / "customers.csv").write_text(
+        "customer_id,name,tier,created_at\nK-001,Ann,gold,2025-06-01 10:00:00\n", encoding="utf-8"
+    )
+    told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
+    assert told.code == shared.PUBLISHED, told
+    assert "header" in told.err
+    assert "published" in told.out
+
+
+def test_a_report_that_cannot_be_shown_does_not_change_what_came_of_the_run(
+    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dashboard.commands import nightly
+
+    def broken(*_: object) -> None:
+        raise KeyError("a field that was not given")
+
+    monkeypatch.setattr(nightly, "report", broken)
+    told = aftercare("run", tmp_path, "--home", tmp_path / "home")
+    assert told.code == shared.PUBLISHED
+    assert "nothing_new" in told.err
+
+
 def test_every_kpi_answers(aftercare: Callable[..., Answer], home: Path) -> None:
     listed = aftercare("kpi", "--list", "--format", "json").json
     assert {"kpi", "label_zh", "label_en", "unit", "catalogue_rows"} == set(listed[0])
@@ -207,6 +305,8 @@ def test_every_kpi_answers(aftercare: Callable[..., Answer], home: Path) -> None
         ("check", "no-such-file.csv", "--source", "sample", "--feed", "tickets"),
         ("check", __file__, "--source", "nobody", "--feed", "tickets"),
         ("rollback", "20250101T000000", "--release"),
+        ("rollback", "nope"),
+        ("retract", "abc", "--because", "a test"),
         ("serve", "--address", "0.0.0.0"),  # noqa: S104 - refused, which is the point
         ("no-such-command",),
     ],
@@ -256,12 +356,30 @@ def test_status_tells_everything_in_json(aftercare: Callable[..., Answer], home:
     told = aftercare("status", "--home", home, "--format", "json").json
     wanted = {"source", "feed", "file", "sha256", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate"}
     assert all(wanted <= file.keys() for file in told["files"])
-    assert {"runs", "checks", "snapshots", "disk_bytes", "log", "published"} <= told.keys()
+    assert {"runs", "checks", "findings", "snapshots", "disk_bytes", "log", "published"} <= told.keys()
+    assert told["published"]["as_of"] == told["runs"][0]["as_of"] == "2025-05-31T16:00:00Z"
     assert told["runs"][0]["verdict"] == "published"
     for file in told["files"]:
         assert file["rows_read"] == sum(file[f"rows_{part}"] for part in ("loaded", "quarantined", "duplicate"))
     assert Path(told["log"]).is_file()
-    assert "published" in aftercare("status", "--home", home).out
+    shown = aftercare("status", "--home", home).out
+    assert "published" in shown
+    assert "2025-06-01 00:00" in shown
+    assert "2025-05-31T16:00" not in shown
+    assert shown.count("Asia/Shanghai") == 1
+
+
+def test_status_says_what_the_last_run_found(
+    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFTERCARE_SETTLE_SECONDS", "0")
+    (tmp_path / "exports" / "helpdesk").mkdir(parents=True)
+    (tmp_path / "exports" / "helpdesk" / "tickets.csv").write_text("", encoding="utf-8")
+    where = ("--home", tmp_path / "home")
+    assert aftercare("run", tmp_path / "exports", *where).code == shared.STOPPED
+    assert "tickets.csv" in aftercare("status", *where).out
+    (found,) = aftercare("status", *where, "--format", "json").json["findings"]
+    assert (found["code"], found["severity"]) == ("empty_file", "stop")
 
 
 def test_quarantine_lists_rows(aftercare: Callable[..., Answer], home: Path) -> None:
@@ -281,7 +399,7 @@ def test_a_second_run_is_told_that_one_is_going_on(aftercare: Callable[..., Answ
 
 def test_an_unknown_hash_cannot_be_retracted(aftercare: Callable[..., Answer], home: Path) -> None:
     told = aftercare("retract", "ab" * 32, "--because", "a test", "--home", home)
-    assert told.code == shared.FAILED
+    assert told.code == shared.USAGE
     assert "abab" in told.err
 
 
@@ -320,6 +438,42 @@ def test_the_demo_stays_out_of_a_home_with_real_sources(
 )
 def test_only_this_computer_is_served_unasked(address: str, loopback: bool) -> None:
     assert serve.is_loopback(address) is loopback
+
+
+def test_a_busy_port_is_said_before_any_address(aftercare: Callable[..., Answer], home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        told = aftercare("serve", "--port", other.getsockname()[1], "--home", home)
+    assert told.code == shared.USAGE
+    assert "--port" in told.err
+    assert told.out == ""
+
+
+def test_an_empty_folder_of_exports_is_said(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
+    assert told.code == shared.PUBLISHED
+    assert str(tmp_path / "exports") in told.err
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_no_help_is_cut_on_a_common_terminal(lang: str) -> None:
+    script = (
+        "from typer.testing import CliRunner; from dashboard import cli\n"
+        "for name in cli.COMMANDS: print(CliRunner().invoke(cli.app, [name, '--help']).output)\n"
+        "print(CliRunner().invoke(cli.app, ['--help']).output)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=REPOSITORY,
+        env={**os.environ, "AFTERCARE_LANG": lang, "COLUMNS": "80", "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=True,
+    ).stdout
+    assert "AFTERCARE_HOME" in told
+    assert "…" not in told
 
 
 def test_the_dashboard_is_started_without_telemetry() -> None:

@@ -18,6 +18,8 @@ from ingestion.warehouse.places import Places
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 NAME = Query("select run_id from meta.run", ())
 
 

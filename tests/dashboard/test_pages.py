@@ -1,13 +1,16 @@
 """Every page opens in both languages and says what a person would read."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.fakes import ALL_DATASETS, FakeQuery, FakeSnapshot
+
+pytestmark = pytest.mark.slow
 
 PAGES = {
     "overview": ("总览", "Overview"),
@@ -169,7 +172,7 @@ def test_the_dictionary_finds_by_any_word(open_page: OpenPage) -> None:
 def test_loads_add_up_and_reasons_are_named(open_page: OpenPage) -> None:
     page = open_page("data_quality")
     assert metrics(page)["读取行数"] == "1,000"
-    assert metrics(page)["数据准确率"] == "99.00%"
+    assert metrics(page)["入库率"] == "99.00%"
     assert any("编号格式不对" in str(frame.value.to_dict()) for frame in page.dataframe)
     assert any("sample/new.csv" in markdown.value for markdown in page.markdown)
 
@@ -181,3 +184,83 @@ def test_a_login_is_asked_where_the_port_is_open(
     page = open_page()
     assert page.title[0].value == "请先登录"
     assert not fake_query.asked
+
+
+def test_the_address_always_names_the_language(open_page: OpenPage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "AFTERCARE_LANG", "en")
+    page = open_page()
+    assert page.query_params["lang"] == "en"
+    page.session_state["lang"] = "zh"
+    page.run()
+    assert page.query_params["lang"] == "zh"
+
+
+@pytest.mark.parametrize(
+    ("locale", "setting", "title"), [("zh-TW", "en", "总览"), ("de", "en", "Overview"), (None, "", "总览")]
+)
+def test_a_first_visit_speaks_the_browsers_chinese_else_the_servers_language(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, locale: str | None, setting: str, title: str
+) -> None:
+    monkeypatch.setitem(os.environ, "AFTERCARE_LANG", setting)
+    monkeypatch.setattr(type(st.context), "locale", property(lambda _: locale))
+    assert open_page().title[0].value == title
+
+
+def test_a_stock_names_the_day_it_counts_and_churn_its_cohort(open_page: OpenPage) -> None:
+    link = {"from": "2025-01-01", "to": "2025-03-31"}
+    complaints = captions(open_page("complaints", period="custom", **link))
+    assert "2025-03-31 日终" in complaints
+    assert "群组：2025-01-01 活跃的客户" in captions(open_page("loyalty", period="custom", **link))
+
+
+def test_the_list_of_open_complaints_names_its_own_day(open_page: OpenPage) -> None:
+    page = open_page("complaints", period="custom", to="2025-03-31", **{"from": "2025-01-01"})
+    assert any("2025-06-30 日终未结" in markdown.value for markdown in page.markdown)
+
+
+def test_the_filter_button_counts_what_is_chosen_now(open_page: OpenPage) -> None:
+    page = open_page()
+    assert page.button(key="clear_filters").disabled
+    page.multiselect(key="channel_zh").select("chat").run()
+    assert not page.button(key="clear_filters").disabled
+    page.button(key="clear_filters").click().run()
+    assert page.button(key="clear_filters").disabled
+    assert page.multiselect(key="channel_zh").value == []
+    assert "channel" not in page.query_params
+
+
+def test_a_time_before_the_data_is_no_zero(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.begins = date(2024, 7, 1)
+    page = open_page()
+    assert "较去年同期 :gray[无可比数据]" in captions(page)
+    assert all(not metric.delta for metric in page.metric)
+    assert not any("明显变差" in markdown.value for markdown in page.markdown)
+
+
+def test_without_comparison_no_card_shows_a_change(open_page: OpenPage) -> None:
+    page = open_page(compare="none")
+    assert all(not metric.delta for metric in page.metric)
+    assert "对比" not in captions(page)
+
+
+def test_churn_says_that_it_has_no_products(open_page: OpenPage) -> None:
+    page = open_page("loyalty", product=["空调 A1"])
+    assert metrics(page)["365 天流失率"] == ":gray[不能拆分]"
+    assert "该指标不能按产品拆分" in captions(page)
+    assert any("365 天流失率不能按产品拆分" in info.value for info in page.info)
+
+
+def test_targets_are_told_in_the_kpis_unit(open_page: OpenPage) -> None:
+    page = open_page("first_fix")
+    page.button(key="details_dispatch_within_1h").click().run()
+    goals = page.tabs[3].dataframe[0].value
+    assert goals["目标"].to_list() == ["≥ 80.0%", "≥ 99.0%"]
+    assert goals["适用范围"].to_list() == ["整体", "渠道: 在线客服"]
+
+
+def test_pages_about_the_load_have_no_filter_bar_and_keep_the_choice(open_page: OpenPage) -> None:
+    page = open_page(period="last_month")
+    page.switch_page("app_pages/dictionary.py").run()
+    assert [box.key for box in page.selectbox] == []
+    page.switch_page("app_pages/overview.py").run()
+    assert page.selectbox(key="period_zh").value == "last_month"

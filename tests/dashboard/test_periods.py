@@ -16,12 +16,19 @@ NEWEST = date(2025, 6, 17)
         ("last_3_months", date(2025, 3, 1), date(2025, 5, 31)),
         ("last_month", date(2025, 5, 1), date(2025, 5, 31)),
         ("month_to_date", date(2025, 6, 1), NEWEST),
+        ("quarter_to_date", date(2025, 4, 1), NEWEST),
+        ("last_quarter", date(2025, 1, 1), date(2025, 3, 31)),
         ("year_to_date", date(2025, 1, 1), NEWEST),
         ("last_7_days", date(2025, 6, 11), NEWEST),
     ],
 )
 def test_presets_end_with_the_data(preset: str, first: date, last: date) -> None:
     assert resolve(preset, NEWEST) == Period(first, last)
+
+
+def test_a_quarter_that_is_complete_counts_as_the_last() -> None:
+    assert resolve("last_quarter", date(2025, 6, 30)) == Period(date(2025, 4, 1), date(2025, 6, 30))
+    assert resolve("last_quarter", date(2025, 1, 15)) == Period(date(2024, 10, 1), date(2024, 12, 31))
 
 
 def test_a_month_that_is_complete_counts_as_full() -> None:

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from dashboard import targets
-from dashboard.readings import Reading, Target, compare
+from dashboard.periods import Period
+from dashboard.readings import Reading, Target, compare, reaches
 
 
 def reading(value: float | None, half: float | None = 0.01, state: str = "ok", n: int = 1_000) -> Reading:
@@ -33,6 +34,26 @@ def test_a_change_counts_only_beyond_its_error(
     now: Reading, earlier: Reading | None, better: str, verdict: str
 ) -> None:
     assert compare(now, earlier, better) == verdict
+
+
+@pytest.mark.parametrize(
+    ("first", "counted_on", "is_count", "expected"),
+    [
+        (date(2023, 12, 1), None, True, True),
+        (date(2024, 1, 10), None, True, True),
+        (date(2024, 3, 1), None, True, False),
+        (date(2024, 3, 1), None, False, True),
+        (date(2025, 1, 1), None, False, False),
+        (date(2024, 3, 1), date(2024, 12, 31), True, True),
+        (date(2025, 3, 1), date(2024, 12, 31), True, False),
+        (None, None, False, False),
+    ],
+)
+def test_data_that_begin_later_tell_nothing_of_an_earlier_period(
+    first: date | None, counted_on: date | None, is_count: bool, expected: bool
+) -> None:
+    year = Period(date(2024, 1, 1), date(2024, 12, 31))
+    assert reaches(first, year, counted_on, is_count=is_count) is expected
 
 
 def test_counts_vary_by_chance_too() -> None:

@@ -15,6 +15,8 @@ from data_checks.contract import Dataset, datasets
 from data_checks.gate import CheckResult, GateResult, run_export_checks
 from data_checks.rules import row_rules
 
+pytestmark = pytest.mark.slow
+
 LIMIT = datetime(2025, 6, 30)
 GOOD = {"ticket_id": "T1", "created_at": "2025-06-01", "closed_at": "2025-06-02", "status": "closed", "csat_score": 5}
 

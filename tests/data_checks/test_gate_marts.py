@@ -9,6 +9,8 @@ import pytest
 from data_checks.gate import GateResult, run_mart_checks
 from data_checks.suites.declarations import SLICES
 
+pytestmark = pytest.mark.slow
+
 Build = Callable[..., None]
 Connection = duckdb.DuckDBPyConnection
 

@@ -15,7 +15,7 @@ from data_checks.rules import Rule, RuleInvalid, row_rules, rules
 
 CODES_BY_KIND = {
     "file": "empty_file no_rows wrong_format corrupt_gzip corrupt_zip missing_column duplicate_column unreadable "
-    "bad_encoding_file too_many_held_back accuracy_below_target mapping_invalid",
+    "bad_encoding_file too_many_held_back mostly_held_back accuracy_below_target mapping_invalid",
     "record": "ragged_row unclosed_quote bad_encoding bad_json duplicate_key cell_error",
     "cast": "bad_id bad_number bad_datetime bad_date bad_bool nonexistent_time missing_value "
     "unknown_tier unknown_status unknown_channel unknown_priority",

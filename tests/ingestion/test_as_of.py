@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ingestion import pipeline
     from tests.ingestion.conftest import Shop
 
+pytestmark = pytest.mark.slow
+
 
 def other_source(shop: Shop, name: str, *rows: tuple[str, str, str]) -> None:
     """A second source, `depot`, that exports tickets as the shop does."""
@@ -58,7 +60,15 @@ def test_the_first_night_goes_as_far_as_its_earliest_source_and_says_who_lags(sh
     outcome = shop.night()
     assert as_of(shop) == datetime(2025, 6, 1)
     assert told(outcome, "sources_apart") == [
-        {"sources": "depot 2025-06-01 08:00, shop 2025-06-04 09:00", "as_of": "2025-06-01 08:00"}
+        {
+            "sources": "depot 2025-06-01 08:00, shop 2025-06-04 09:00",
+            "earliest": "depot",
+            "earliest_through": "2025-06-01 08:00",
+            "as_of": "2025-06-01 08:00",
+            "zone": "Asia/Shanghai",
+            "tickets_after": 3,
+            "orders_after": 0,
+        }
     ]
 
 

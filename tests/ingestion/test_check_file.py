@@ -22,16 +22,33 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def test_reasons_name_record_key_column_and_code(tmp_path: Path) -> None:
-    rows = ["S-001,K-001,{},5", "S-002,K-002,{},5", "S-003,K-001,{},-5"]
+    rows = ["S-001,K-001,{},5", "S-002,K-002,{},5", "S-003,K-001,{},-5", "S-004,K-001,{},5"]
     text = ORDERS + "".join(f"{row.format('2025-06-01 10:00:00')}\n" for row in rows)
     orders = write(tmp_path, "anything.csv", text)
     customers = write(tmp_path, "customers.csv", CUSTOMERS)
     result = check_file(orders, "helpdesk", "orders", {}, {"customers": customers}, now=NOW)
-    assert (result.verdict, result.rows_read, result.rows_loaded) == ("quarantine", 3, 1)
+    assert (result.verdict, result.rows_read, result.rows_loaded) == ("quarantine", 4, 2)
     assert result.reasons == [
         Reason(2, "S-002", "customer_id", "orphan_customer"),
         Reason(3, "S-003", "amount", "negative_amount"),
     ]
+
+
+def test_a_small_file_of_which_most_is_faulty_is_refused_with_the_main_reason(tmp_path: Path) -> None:
+    good, bad = "S-{},K-001,2025-06-01 10:00:00,5\n", "S-{},K-001,01.06.2025,5\n"
+    half = ORDERS + "".join(good.format(100 + i) for i in range(2)) + "".join(bad.format(200 + i) for i in range(2))
+    assert (
+        check_file(write(tmp_path, "half.csv", half), "helpdesk", "orders", {}, {}, now=NOW).verdict == "quarantine"
+    )
+    more = half + bad.format(300) + "S-301,K-001,2025-06-01 10:00:00,-1\n"
+    refused = check_file(write(tmp_path, "more.csv", more), "helpdesk", "orders", {}, {}, now=NOW)
+    assert refused.verdict == "reject"
+    (fault,) = refused.faults
+    assert fault.code == "mostly_held_back"
+    wanted = {"reason_code": "bad_datetime", "reason_column": "ordered_at", "reason_count": 3}
+    assert wanted.items() <= fault.fields.items()
+    alone = write(tmp_path, "alone.csv", ORDERS + bad.format(100))
+    assert check_file(alone, "helpdesk", "orders", {}, {}, now=NOW).verdict == "reject"
 
 
 def test_without_context_nobody_is_unknown(tmp_path: Path) -> None:
@@ -62,6 +79,7 @@ def test_the_plain_contract_refuses_what_is_not_on_its_lists(tmp_path: Path) -> 
         "HD-4,K-001,2025-06-01 10:00:00,new,high,fax,",
         "HD-5,,2025-06-01 10:00:00,new,high,web,",
         "HD-6,K-001,2025-06-01 10:00:00,new,high,web,6",
+        *(f"HD-{i},K-001,2025-06-01 10:00:00,new,high,web," for i in range(7, 11)),
     ]
     tickets = write(tmp_path, "tickets.csv", header + "\n".join(rows) + "\n")
     result = check_file(tickets, "helpdesk", "tickets", {}, {}, now=NOW)

@@ -25,6 +25,8 @@ from ingestion.warehouse.errors import AnotherRun, ModelFailed, NoSuchLoad
 if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop
 
+pytestmark = pytest.mark.slow
+
 HOLD = "import duckdb, sys; con = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
 TICKETS = "select ticket_key from core.fct_tickets order by 1"
 
@@ -111,7 +113,14 @@ def test_nothing_at_all_is_said_and_nothing_published(shop: Shop) -> None:
         file.unlink()
     outcome = shop.night()
     assert (outcome.verdict, outcome.published) == ("nothing_new", None)
-    assert codes(outcome) == ["nothing_loaded"]
+    assert codes(outcome) == ["nothing_found"]
+
+
+def test_only_files_of_no_feed_are_nothing_to_load(shop: Shop) -> None:
+    for file in (shop.exports / "shop").iterdir():
+        file.unlink()
+    (shop.exports / "shop" / "invoices.csv").write_text("a\n1\n", encoding="utf-8")
+    assert codes(shop.night()) == ["unmatched_file", "nothing_loaded"]
 
 
 def test_a_file_of_no_feed_is_told(shop: Shop) -> None:

@@ -19,6 +19,8 @@ from ingestion.warehouse import snapshots
 if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop, SmallShop
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 # In the order in which a run comes to them.

@@ -17,6 +17,8 @@ from ingestion.warehouse import engines, models, snapshots
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def small(tmp_path: Path) -> Settings:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from ingestion import pipeline
     from tests.ingestion.conftest import Shop
 
+pytestmark = pytest.mark.slow
+
 HOLD = "import duckdb, sys, time; con = duckdb.connect(sys.argv[1], read_only=True); print('held', flush=True)"
 SUBJECT = "broken"  # what customers wrote as the subject of every ticket
 TICKETS = "select count(*) from core.fct_tickets"

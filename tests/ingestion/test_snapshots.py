@@ -15,6 +15,8 @@ from ingestion.warehouse import engines, snapshots
 from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged
 from ingestion.warehouse.places import Places
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 AS_OF = datetime(2025, 6, 1, 12, 30)
 

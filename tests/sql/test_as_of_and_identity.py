@@ -290,3 +290,19 @@ def test_true_is_spelt_as_people_spell_it(make_snapshot: MakeSnapshot) -> None:
     everybody = Filter(where={"is_vip": ("False",)})
     volume = query.values(snapshot, Scope.everything(), load_kpis()["ticket_volume"], everybody)
     assert volume["value"].item() == 1.0
+
+
+def test_a_list_of_sales_that_tells_nothing_of_payment_was_sold(run_model: RunModel) -> None:
+    given = {
+        "raw.run": RUN,
+        "raw.sources": SOURCES,
+        "raw.orders": """
+            source | order_id | customer_id | ordered_at       | status
+            -------+----------+-------------+------------------+-------
+            crm    | O1       | C1          | 2025-02-01 00:00 |
+            shop   | O2       | C1          | 2025-02-01 00:00 |
+            shop   | O3       | C1          | 2025-02-02 00:00 | paid
+        """,
+    }
+    rows = run_model("core.fct_orders", given, "order_id, is_purchase")
+    assert rows == [("O1", True), ("O2", False), ("O3", True)]

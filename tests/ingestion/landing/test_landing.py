@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ingestion.errors import DataThroughMissing
+from ingestion.errors import ColumnsMissing
 
 if TYPE_CHECKING:
     from tests.ingestion.landing.conftest import Land, Result
+
+pytestmark = pytest.mark.slow
 
 HEADER = "number,opened,closed,state,topic,score,deleted,moves\n"
 
@@ -78,8 +80,17 @@ def test_data_through_is_the_newest_event_or_where_the_source_says(land: Land) -
     rows = HEADER + ticket("T-1", closed="2025-06-04 00:00:00") + ticket("T-2", "2025-06-03 00:00:00")
     assert land(rows).landed.data_through == datetime(2025, 6, 3, 16)
     assert land(rows, "data_through = 'column:created_at'").landed.data_through == datetime(2025, 6, 2, 16)
-    with pytest.raises(DataThroughMissing):
-        land(rows, "data_through = 'filename'")
+
+
+def test_a_name_without_a_day_does_not_hide_what_is_wrong_inside(land: Land) -> None:
+    settings = "data_through = 'filename'"
+    good = land(HEADER + ticket("T-1"), settings).landed
+    assert ([fault.code for fault in good.faults], good.data_through) == (["data_through_missing"], None)
+    bad = land(HEADER + ticket("T-1", "soon"), settings).landed
+    assert [fault.code for fault in bad.faults] == ["mostly_held_back", "data_through_missing"]
+    with pytest.raises(ColumnsMissing) as refused:
+        land("a,b\n1,2\n", settings)
+    assert [fault.code for fault in refused.value.findings] == ["missing_column", "data_through_missing"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from ingestion.landing.land import land_file
 from ingestion.mapping import find_exports, load_sources
 from ingestion.samples import write_samples
 
+pytestmark = pytest.mark.slow
+
 ReadRows = Callable[[Path], pl.DataFrame]
 LoadExports = Callable[[Path], dict[str, pl.DataFrame]]
 UNTIL = date(2026, 6, 30)

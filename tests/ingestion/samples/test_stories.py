@@ -4,10 +4,14 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 
 from ingestion.samples import stories
 from ingestion.samples.draw import DAY, HOUR
 from ingestion.samples.rhythm import OpenHours, day_kind, office_hours, seconds_of, span_ending
+
+pytestmark = pytest.mark.slow
+
 
 UNTIL = date(2026, 6, 30)
 END = datetime(2026, 7, 1)
