@@ -306,3 +306,19 @@ def test_a_list_of_sales_that_tells_nothing_of_payment_was_sold(run_model: RunMo
     }
     rows = run_model("core.fct_orders", given, "order_id, is_purchase")
     assert rows == [("O1", True), ("O2", False), ("O3", True)]
+
+
+def test_a_follow_up_call_that_carries_a_status_word_does_not_reopen_a_ticket(run_model: RunModel) -> None:
+    given = {
+        "raw.run": RUN,
+        "raw.sources": ONE_SOURCE,
+        "raw.tickets": "ticket_id | created_at | status\n T1 | 2025-05-01 02:00 | solved",
+        "raw.ticket_events": """
+            ticket_id | event_seq | event_type | occurred_at      | actor_role | status
+            ----------+-----------+------------+------------------+------------+---------
+            T1        | 1         | status     | 2025-05-01 03:00 | agent      | solved
+            T1        | 2         | call       | 2025-05-02 03:00 | agent      | followup
+        """,
+    }
+    rows = run_model("core.fct_tickets", given, "is_open, is_reopened_within_7d, resolution_calendar_seconds")
+    assert rows == [(False, False, 3_600)]
