@@ -4,90 +4,23 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import os
-import socket
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from filelock import FileLock
 
 from dashboard import cli
-from dashboard.commands import serve, shared
-from data_checks import gate
-from ingestion.samples import write_samples
+from dashboard.commands import shared
+from tests.dashboard.asked import REPOSITORY, Answer, in_a_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 KPI_KEYS = ["value", "numerator", "denominator", "n", "lower", "upper", "state", "as_of", "run_id"]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command said and how it ended."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def aftercare(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
-    """Run `aftercare ARGUMENTS` in this process."""
-
-    def run(*arguments: object) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["aftercare", *map(str, arguments)])
-        capfd.readouterr()
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        said = capfd.readouterr()
-        return Answer(code, said.out, said.err)
-
-    return run
-
-
-def in_a_process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("AFTERCARE_", "LC_", "LANG"))}
-    return subprocess.run(
-        [sys.executable, "-m", "dashboard.cli", *arguments],
-        cwd=REPOSITORY,
-        env={**plain, "LANG": "C.UTF-8", "PYTHONPATH": str(REPOSITORY), **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with small samples published by the real models; the gate itself has tests of its own."""
-    from ingestion import pipeline
-    from ingestion.settings import Settings
-
-    root = tmp_path_factory.mktemp("cli")
-    write_samples(root / "exports", tickets=300, until=date(2025, 5, 31))
-    check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "好", "fine")
-    with pytest.MonkeyPatch.context() as patched:
-        for stage in ("run_export_checks", "run_mart_checks"):
-            patched.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (check,)))
-        outcome = pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
-    assert outcome.verdict == "published", outcome.findings
-    return root / "home"
 
 
 @pytest.mark.parametrize(
@@ -234,52 +167,6 @@ def test_a_value_no_option_can_have_is_blamed_on_the_option(aftercare: Callable[
     assert (told.code, told.err.startswith("--set")) == (shared.USAGE, True)
 
 
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_a_file_with_a_header_alone_can_be_told(
-    form: str, aftercare: Callable[..., Answer], home: Path, tmp_path: Path
-) -> None:
-    tickets = tmp_path / "tickets.csv"
-    tickets.write_text("ticket_id,customer_id,created_at,status\r\n", encoding="utf-8")
-    asked = ("--source", "helpdesk", "--feed", "tickets", "--home", home, "--format", form)
-    told = aftercare("check", tickets, *asked)
-    assert told.code in (shared.PUBLISHED, shared.STOPPED), told
-    assert "header" in told.out
-    assert told.err == ""
-
-
-def test_a_run_tells_of_a_file_with_a_header_alone(
-    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AFTERCARE_SETTLE_SECONDS", "0")
-    check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "好", "fine")
-    for stage in ("run_export_checks", "run_mart_checks"):
-        monkeypatch.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (check,)))
-    exports = tmp_path / "exports" / "helpdesk"
-    exports.mkdir(parents=True)
-    (exports / "tickets.csv").write_text("ticket_id,customer_id,created_at,status\r\n", encoding="utf-8")
-    (exports / "customers.csv").write_text(
-        "customer_id,name,tier,created_at\nK-001,Ann,gold,2025-06-01 10:00:00\n", encoding="utf-8"
-    )
-    told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
-    assert told.code == shared.PUBLISHED, told
-    assert "header" in told.err
-    assert "published" in told.out
-
-
-def test_a_report_that_cannot_be_shown_does_not_change_what_came_of_the_run(
-    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from dashboard.commands import nightly
-
-    def broken(*_: object) -> None:
-        raise KeyError("a field that was not given")
-
-    monkeypatch.setattr(nightly, "report", broken)
-    told = aftercare("run", tmp_path, "--home", tmp_path / "home")
-    assert told.code == shared.PUBLISHED
-    assert "nothing_new" in told.err
-
-
 def test_every_kpi_answers(aftercare: Callable[..., Answer], home: Path) -> None:
     listed = aftercare("kpi", "--list", "--format", "json").json
     assert {"kpi", "label_zh", "label_en", "unit", "catalogue_rows"} == set(listed[0])
@@ -352,109 +239,6 @@ def test_nothing_published_is_said(aftercare: Callable[..., Answer], tmp_path: P
     assert aftercare("status", "--home", tmp_path, "--format", "json").json["published"] is None
 
 
-def test_status_tells_everything_in_json(aftercare: Callable[..., Answer], home: Path) -> None:
-    told = aftercare("status", "--home", home, "--format", "json").json
-    wanted = {"source", "feed", "file", "sha256", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate"}
-    assert all(wanted <= file.keys() for file in told["files"])
-    assert {"runs", "checks", "findings", "snapshots", "disk_bytes", "log", "published"} <= told.keys()
-    assert told["published"]["as_of"] == told["runs"][0]["as_of"] == "2025-05-31T16:00:00Z"
-    assert told["runs"][0]["verdict"] == "published"
-    for file in told["files"]:
-        assert file["rows_read"] == sum(file[f"rows_{part}"] for part in ("loaded", "quarantined", "duplicate"))
-    assert Path(told["log"]).is_file()
-    shown = aftercare("status", "--home", home).out
-    assert "published" in shown
-    assert "2025-06-01 00:00" in shown
-    assert "2025-05-31T16:00" not in shown
-    assert shown.count("Asia/Shanghai") == 1
-
-
-def test_status_says_what_the_last_run_found(
-    aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("AFTERCARE_SETTLE_SECONDS", "0")
-    (tmp_path / "exports" / "helpdesk").mkdir(parents=True)
-    (tmp_path / "exports" / "helpdesk" / "tickets.csv").write_text("", encoding="utf-8")
-    where = ("--home", tmp_path / "home")
-    assert aftercare("run", tmp_path / "exports", *where).code == shared.STOPPED
-    assert "tickets.csv" in aftercare("status", *where).out
-    (found,) = aftercare("status", *where, "--format", "json").json["findings"]
-    assert (found["code"], found["severity"]) == ("empty_file", "stop")
-
-
-def test_quarantine_lists_rows(aftercare: Callable[..., Answer], home: Path) -> None:
-    told = aftercare("quarantine", "--home", home, "--format", "csv")
-    header = next(csv.reader(io.StringIO(told.out)))
-    assert header == ["source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original"]
-
-
-def test_a_second_run_is_told_that_one_is_going_on(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "exports").mkdir()
-    with FileLock(tmp_path / "home" / "run.lock"):
-        told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
-    assert told.code == shared.FAILED
-    assert str(tmp_path / "home") in told.err
-
-
-def test_an_unknown_hash_cannot_be_retracted(aftercare: Callable[..., Answer], home: Path) -> None:
-    told = aftercare("retract", "ab" * 32, "--because", "a test", "--home", home)
-    assert told.code == shared.USAGE
-    assert "abab" in told.err
-
-
-def test_there_is_nothing_to_roll_back_to_after_one_night(aftercare: Callable[..., Answer], home: Path) -> None:
-    assert aftercare("rollback", "--home", home).code == shared.FAILED
-
-
-def test_check_accepts_a_sample_and_rejects_something_else(
-    aftercare: Callable[..., Answer], home: Path, tmp_path: Path
-) -> None:
-    tickets = next((home.parent / "exports" / "sample").glob("tickets-*"))
-    asked = ("--source", "sample", "--feed", "tickets", "--home", home, "--format", "json")
-    told = aftercare("check", tickets, *asked)
-    assert (told.code, told.json["verdict"]) == (0, "accept")
-    other = tmp_path / "tickets.csv"
-    other.write_text("a,b\n1,2\n", encoding="utf-8")
-    told = aftercare("check", other, *asked)
-    assert (told.code, told.json["verdict"]) == (1, "reject")
-    assert told.json["faults"][0]["sentence"]
-
-
-def test_the_demo_stays_out_of_a_home_with_real_sources(
-    aftercare: Callable[..., Answer], home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from ingestion.warehouse import records
-
-    monkeypatch.setattr(records, "sources", lambda _: {"sample", "crm"})
-    told = aftercare("demo", "--home", home, "--no-serve")
-    assert told.code == shared.USAGE
-    assert "crm" in told.err
-
-
-@pytest.mark.parametrize(
-    ("address", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("10.0.0.4", False), ("dashboard.local", False)],
-)
-def test_only_this_computer_is_served_unasked(address: str, loopback: bool) -> None:
-    assert serve.is_loopback(address) is loopback
-
-
-def test_a_busy_port_is_said_before_any_address(aftercare: Callable[..., Answer], home: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        told = aftercare("serve", "--port", other.getsockname()[1], "--home", home)
-    assert told.code == shared.USAGE
-    assert "--port" in told.err
-    assert told.out == ""
-
-
-def test_an_empty_folder_of_exports_is_said(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
-    (tmp_path / "exports").mkdir()
-    told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
-    assert told.code == shared.PUBLISHED
-    assert str(tmp_path / "exports") in told.err
-
-
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_help_is_cut_on_a_common_terminal(lang: str) -> None:
     script = (
@@ -476,13 +260,6 @@ def test_no_help_is_cut_on_a_common_terminal(lang: str) -> None:
     assert "…" not in told
 
 
-def test_the_dashboard_is_started_without_telemetry() -> None:
-    command = serve.command("127.0.0.1", 8600)
-    assert "--browser.gatherUsageStats=false" in command
-    assert "--server.address=127.0.0.1" in command
-    assert Path(command[command.index("run") + 1]).name == "app.py"
-
-
 @pytest.mark.parametrize(
     ("value", "cell"),
     [("=1+1", "'=1+1"), ("@x", "'@x"), ("＝1", "'＝1"), (-5, -5), (-0.5, -0.5), ("上海", "上海"), (None, "")],
@@ -493,16 +270,3 @@ def test_no_text_cell_is_a_formula_and_numbers_stay_numbers(value: object, cell:
 
 def test_json_never_holds_nan() -> None:
     assert shared.plain({"a": float("nan"), "b": [float("inf"), 1.5]}) == {"a": None, "b": [None, 1.5]}
-
-
-@pytest.mark.slow
-def test_the_demo_goes_through(tmp_path: Path) -> None:
-    """Samples, the whole night with its gates, then a number: the README's promise."""
-    told = in_a_process("demo", "--no-serve", "--tickets", "200", "--home", str(tmp_path / "demo"))
-    assert told.returncode == 0, told.stderr
-    assert "published" in told.stdout
-    answer = in_a_process("kpi", "ticket_volume", "--format", "json", AFTERCARE_HOME=str(tmp_path / "demo"))
-    assert json.loads(answer.stdout)[0]["value"] > 0
-    again = in_a_process("demo", "--no-serve", "--home", str(tmp_path / "demo"))
-    assert again.returncode == 0, again.stderr
-    assert "Nothing new" in again.stdout

@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
-from fractions import Fraction
+from datetime import date, timedelta
 from random import Random
 
-import chinese_calendar
-import numpy as np
 import polars as pl
 import pytest
 
@@ -131,65 +128,6 @@ def test_churn_of_a_period_is_that_of_its_first_month(sample_snapshot: Snapshot)
     assert quarters.height == 8
     for row in quarters.to_dicts():
         assert row == by_month[row["period"]]
-
-
-# --- one KPI worked out again from the timestamps -----------------------------------------------------------------
-
-FIRST = date(2023, 1, 1)
-OPEN_BEFORE = np.concatenate(
-    [
-        [0],
-        np.cumsum(
-            [
-                chinese_calendar.is_workday(FIRST + timedelta(days=day))
-                and (9 <= minute / 60 < 12 or 13 <= minute / 60 < 18)
-                for day in range(1_000)
-                for minute in range(1_440)
-            ]
-        ),
-    ]
-)
-"""Open minutes from FIRST on, before each minute."""
-
-
-def open_seconds(local: datetime) -> int:
-    seconds = int((local - datetime.combine(FIRST, datetime.min.time())).total_seconds())
-    whole = int(OPEN_BEFORE[seconds // 60])
-    return 60 * whole + (seconds % 60) * (int(OPEN_BEFORE[seconds // 60 + 1]) - whole)
-
-
-def median(waits: list[tuple[int, bool]]) -> int | None:
-    """Kaplan-Meier in whole numbers."""
-    survival = Fraction(1)
-    for time in sorted({wait for wait, _ in waits}):
-        at_risk = sum(wait >= time for wait, _ in waits)
-        survival *= 1 - Fraction(sum(wait == time and ended for wait, ended in waits), at_risk)
-        if survival <= Fraction(1, 2):
-            return time
-    return None
-
-
-def test_first_response_time_by_tier_and_month_from_the_timestamps_alone(sample_snapshot: Snapshot) -> None:
-    raw = sample_snapshot.run(
-        Query(
-            "select tier, created_at, response_start_at, first_response_at from core.fct_tickets where is_counted", ()
-        )
-    )
-    shift = timedelta(hours=8)
-    waits: dict[tuple[date, str], list[tuple[int, bool]]] = {}
-    for tier, created, start, answered in raw.rows():
-        if start is not None and (created + shift).date() >= date(2024, 7, 1):
-            end = sample_snapshot.as_of if answered is None else answered
-            wait = open_seconds(end + shift) - open_seconds(start + shift)
-            waits.setdefault(((created + shift).date().replace(day=1), tier), []).append((wait, answered is not None))
-    kpi = KPIS["first_response_time"]
-    found = query.values(sample_snapshot, EVERYTHING, kpi, Filter(), by=("tier",), period="month")
-    seen = {(row["period"], row["tier"]): row for row in found.to_dicts() if row["n"]}
-    assert set(seen) == set(waits)
-    assert len(seen) > 40
-    for key, group in waits.items():
-        expected = (median(group), sum(ended for _, ended in group), len(group))
-        assert (seen[key]["value"], seen[key]["numerator"], seen[key]["n"]) == expected, key
 
 
 # --- the question -------------------------------------------------------------------------------------------------
