@@ -61,6 +61,12 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "social_mentions": ("mention_id",),
     }
 )
+# What staging takes for one thing, where that is more than the key.
+# Events are numbered anew by some exports, so the instant belongs to what an event is; so does its type, since what
+# is numbered by time alone can share it.
+ENTITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {**KEYS, "ticket_events": ("ticket_id", "event_seq", "occurred_at", "event_type")}
+)
 
 # (dataset, column) -> the dataset in which that id must exist, wherever the id is given at all.
 # Absent on purpose: descriptive links (a ticket's product, a complaint's ticket, a call's customer). A row

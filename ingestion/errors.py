@@ -29,6 +29,8 @@ class IngestionError(Exception):
     def __post_init__(self) -> None:
         self.others: list[Finding] = []
         """What else is wrong with the same file."""
+        self.rows_read = 0
+        """Its records, where they could be counted all the same."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -159,12 +161,38 @@ class SheetMissing(IngestionError):
 
 
 @dataclass(eq=False)
+class SheetTooWide(IngestionError):
+    """A cell far away from the others makes a sheet larger than any export; most often it was filled by mistake."""
+
+    code: ClassVar[str] = "sheet_too_wide"
+    sheet: str
+    rows: int
+    columns: int
+
+
+@dataclass(eq=False)
 class CountMismatch(IngestionError):
     """Two independent counts of the records disagree, so records could get lost unnoticed."""
 
     code: ClassVar[str] = "count_mismatch"
     counted: int
     read: int
+
+
+@dataclass(eq=False)
+class BrokenXml(IngestionError):
+    """Cut short or not well formed; `records` are those before the line where reading broke off."""
+
+    code: ClassVar[str] = "broken_xml"
+    line: int
+    records: int
+
+
+@dataclass(eq=False)
+class XmlDocumentType(IngestionError):
+    """A document type can define entities that grow without bound or point at other files; no export needs one."""
+
+    code: ClassVar[str] = "xml_document_type"
 
 
 @dataclass(eq=False)

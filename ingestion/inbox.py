@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 from ingestion.errors import Finding
+from ingestion.landing.joins import files_beside, identity
 from ingestion.mapping import find_exports
 from ingestion.warehouse.snapshots import sha256
 
@@ -55,21 +57,25 @@ def look(
     inbox = Inbox(findings=[Finding("unmatched_file", {"file": _name(exports, path)}) for path in unmatched])
     if not (matched or unmatched):
         inbox.findings.append(Finding("nothing_found", {"folder": str(exports)}))
-    growing = _wait(matched, settle_seconds, sleep)
+    parts = {file: [file.path, *files_beside(file.path, sources[file.source].feed(file.feed))] for file in matched}
+    growing = _wait({path for paths in parts.values() for path in paths}, settle_seconds, sleep)
+    # One joined file stands beside many.
+    digest = cache(sha256)
     taken: dict[LoadKey, str] = {}
     for file in matched:
         name = _name(exports, file.path)
-        if file.path in growing:
+        if growing.intersection(parts[file]):
             inbox.findings.append(Finding("file_still_changing", {"file": name}))
             continue
-        key = (file.source, file.feed, sha256(file.path))
+        feed = sources[file.source].feed(file.feed)
+        key = (file.source, file.feed, identity(file.path, feed, digest))
         if key in taken:
             inbox.findings.append(Finding("same_content", {"file": name, "other": taken[key]}))
         elif known.get(key) == "retracted":
             inbox.findings.append(Finding("retracted_file", {"file": name, "sha256": key[2]}))
         elif key not in known:
             taken[key] = name
-            inbox.arrivals.append(Arrival(file, sources[file.source].feed(file.feed), key[2]))
+            inbox.arrivals.append(Arrival(file, feed, key[2]))
     return inbox
 
 
@@ -77,10 +83,10 @@ def _name(exports: Path, path: Path) -> str:
     return path.relative_to(exports).as_posix()
 
 
-def _wait(files: list[ExportFile], settle_seconds: float, sleep: Callable[[float], None]) -> set[Path]:
+def _wait(files: set[Path], settle_seconds: float, sleep: Callable[[float], None]) -> set[Path]:
     """Let files settle that were changed just now; returns those that changed again meanwhile."""
     now = time.time()
-    ages = {file.path: now - file.path.stat().st_mtime for file in files}
+    ages = {path: now - path.stat().st_mtime for path in files}
     # A time in the future (another machine's clock) says nothing about the age, so such a file is watched too.
     fresh = {path: min(max(age, 0.0), settle_seconds) for path, age in ages.items() if age < settle_seconds}
     if not fresh:

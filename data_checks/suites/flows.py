@@ -1,13 +1,13 @@
 """What must not get lost on the way from the exports to the facts: raw -> staging -> core, counted by entity.
 
 While models are built, staging lies in the catalog `scratch` and raw in `warehouse`. What may be missing is
-counted out by name: what lies after as_of, and what a complete export no longer names.
+counted out by name: what lies after as_of, what a complete export no longer names, what a source says is gone.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data_checks.contract import KEYS
+from data_checks.contract import ENTITIES, datasets
 
 # The instant that says whether an entity has happened by as_of; NULL where an export leaves it out: it counts.
 HAPPENED = {
@@ -19,8 +19,6 @@ HAPPENED = {
     "surveys": "sent_at",
     "survey_answers": "",
 }
-# Events are numbered anew by some exports, so the instant belongs to what an event is.
-ENTITIES = {**KEYS, "ticket_events": ("ticket_id", "event_seq", "occurred_at")}
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def _plus(*counts: str) -> str:
 
 def _entities(dataset: str) -> str:
     """How many entities raw knows as of the run, whatever their versions."""
-    key = ", ".join(f"rows.{column}" for column in ENTITIES[dataset])
+    key = ", ".join(f"rows.{column}" for column in ("source", *ENTITIES[dataset]))
     instant = HAPPENED[dataset]
     happened = f"(rows.{instant} is null or rows.{instant} <= run.as_of)" if instant else "true"
     return f"""
@@ -54,14 +52,39 @@ def _entities(dataset: str) -> str:
             select source, feed, max(load_seq) as load_seq from scratch.raw.loads where is_full group by all
         ),
         entities as (
-            select rows.source, {key}, max(rows.load_seq) as load_seq, arg_max(loads.feed, rows.load_seq) as feed
+            select {key}, max(loads.load_seq) as load_seq, arg_max(loads.feed, loads.load_seq) as feed
             from warehouse.raw.{dataset} as rows cross join scratch.raw.run as run
             left join scratch.raw.loads as loads on rows.load_id = loads.load_id
             where {happened}
             group by all
         )
         select count(*) from entities left join complete using (source, feed)
+        anti join ({_gone(dataset, key, happened)}) as gone using (source, {", ".join(ENTITIES[dataset])})
         where entities.load_seq >= coalesce(complete.load_seq, 0)
+    """
+
+
+def _gone(dataset: str, key: str, happened: str) -> str:
+    """Entities whose newest version says that they are gone. Few ever are, so only those are put in order."""
+    later = (
+        "coalesce(rows.updated_at > run.as_of, false)"
+        if "updated_at" in datasets()[dataset].column_names
+        else "false"
+    )
+    version = "coalesce(nullif(rows.version_key, ''), cast(loads.data_through as varchar), '')"
+    return f"""
+        select {key} from (
+            select rows.*
+            from warehouse.raw.{dataset} as rows cross join scratch.raw.run as run
+            left join scratch.raw.loads as loads on rows.load_id = loads.load_id
+            where ({happened} or rows.is_gone)
+                and ({key}) in (select ({key}) from warehouse.raw.{dataset} as rows where is_gone)
+            qualify row_number() over (
+                partition by {key}
+                order by {later}, case when not {later} then {version} end desc, case when {later} then {version} end,
+                    loads.data_through desc, rows.load_seq desc, rows.source_row desc
+            ) = 1
+        ) as rows where is_gone
     """
 
 

@@ -33,6 +33,7 @@ class Landed:
     """One file as it landed. Non-empty `faults` mean that the load must stop.
 
     datasets: dataset -> rows that landed.
+    headings: those of the file, in its order.
     notes: what is as declared and still worth telling.
     data_through: how far the file goes (UTC, without a zone); None where it does not say.
     path, settings: where its records came from, should their text be needed again.
@@ -53,6 +54,7 @@ class Landed:
     rows_duplicate: int = 0
     data_through: datetime | None = None
     datasets: dict[str, int] = field(default_factory=dict)
+    headings: list[str] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)

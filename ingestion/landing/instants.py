@@ -58,11 +58,17 @@ def instant(feed: Feed, name: str, text: str, *, typed: bool, is_of_the_past: bo
 
 def date(feed: Feed, text: str, typed: bool) -> str:
     """A day, by the declared date formats, else those of instants, else as ISO writes it."""
-    formats = [f for f in (feed.date_formats or feed.datetime_formats) if "%" in f]
-    ways = [f"try_strptime({text}, {literal(f)})" for f in [*formats, "%Y-%m-%d"]]
+    formats = feed.date_formats or feed.datetime_formats
+    ways = [f"try_strptime({text}, {literal(f)})" for f in [*(f for f in formats if "%" in f), "%Y-%m-%d"]]
+    ways += [_serial(text)] if "excel" in formats else []
     ways += [f"try_strptime({text}, {literal(TYPED_INSTANT)})"] if typed else []
     day = f"cast(coalesce({', '.join(ways)}) as date)"
     return f"case when year({day}) between {FIRST_BIRTH} and {LAST_YEAR} then {day} end"
+
+
+def clock(feed: Feed, text: str, *, typed: bool) -> str:
+    """The time a value shows, whatever its zone: for comparing two ways of reading it."""
+    return f"coalesce({_local(feed, text, typed)}, {_fixed(feed, text, typed)})"
 
 
 def plain(text: str) -> str:
@@ -79,13 +85,17 @@ def _local(feed: Feed, text: str, typed: bool) -> str:
             clock = f"regexp_full_match({text}, '{_DAY}({_TIME})?')"
             ways.append(f"case when {clock} then try_cast({text} as timestamp) end")
         elif format == "excel":
-            # Days since 1899-12-30; a fraction of a day is only good to the second.
-            serial = f"case when regexp_full_match({text}, '[0-9]{{1,6}}([.][0-9]+)?') then {text} end"
-            seconds = f"cast(round(cast({serial} as double) * 86400) as bigint)"
-            ways.append(f"timestamp '1899-12-30' + to_seconds({seconds})")
-        elif "%" in format and not _has_zone(format):
+            ways.append(_serial(text))
+        elif "%" in format and not _has_zone(format) and not format.endswith("Z"):
             ways.append(f"try_strptime({text}, {literal(format)})")
     return _first(ways)
+
+
+def _serial(text: str) -> str:
+    """Days since 1899-12-30, as spreadsheets count; a fraction of a day is only good to the second."""
+    serial = f"case when regexp_full_match({text}, '[0-9]{{1,6}}([.][0-9]+)?') then {text} end"
+    seconds = f"cast(round(cast({serial} as double) * 86400) as bigint)"
+    return f"timestamp '1899-12-30' + to_seconds({seconds})"
 
 
 def _fixed(feed: Feed, text: str, typed: bool) -> str:
@@ -99,7 +109,11 @@ def _fixed(feed: Feed, text: str, typed: bool) -> str:
             count = f"case when regexp_full_match({text}, '-?[0-9]{digits}([.][0-9]+)?') then {text} end"
             ways.append(f"make_timestamp(cast(round(cast({count} as decimal(24, 6)) * {unit}) as bigint))")
         elif _has_zone(format):
-            ways.append(f"timezone('UTC', try_strptime({text}, {literal(format)}))")
+            # %z takes no Z, which says the same as +00:00.
+            spelt = f"regexp_replace({text}, 'Z$', '+00:00')" if format.endswith("%z") else text
+            ways.append(f"timezone('UTC', try_strptime({spelt}, {literal(format)}))")
+        elif format.endswith("Z"):
+            ways.append(f"try_strptime({text}, {literal(format)})")
     return _first(ways)
 
 

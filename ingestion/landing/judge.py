@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_checks.contract import ENTITIES
 from data_checks.rules import row_rules
 from ingestion.errors import Finding
-from ingestion.landing.normalise import fault_of, text_of
+from ingestion.landing.normalise import fault_of, predicates_of, text_of
 from ingestion.sqltext import literal, quoted
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ def _key_in(dataset: DatasetMap, cells: dict[str, str]) -> str:
     parts: list[str] = []
     for part in dataset.key:
         column = dataset.column(part)
-        headings = (part[1:],) if part.startswith("@") else column.headings if column else ()
-        parts.append("-".join(cells.get(heading, "").strip() for heading in headings))
+        headings = column.ways(cells)[:1] if column else ()
+        parts += ["-".join(cells.get(heading, "").strip() for heading in way) for way in headings or ((),)]
     return "|".join(parts)
 
 
@@ -91,6 +92,7 @@ def judge_rows(con: DuckDBPyConnection, feed: Feed, typed: Typed, as_of_limit: d
     for rule in row_rules(typed.map.name):
         if rule.columns[0] in mapped:
             findings += _apply(con, feed, typed, rule, as_of_limit)
+    _spare_tombstones(con, typed)
     return findings
 
 
@@ -108,10 +110,11 @@ def _exclude(con: DuckDBPyConnection, typed: Typed) -> None:
     """Leave out rows that `where` does not choose. Their casts are judged by now: no fault goes unseen."""
     if not typed.map.where:
         return
-    con.execute(
-        f"insert into {EXCLUDED} select _row, ? from {typed.view} where not coalesce({typed.map.where}, false)",
-        [typed.map.name],
-    )
+    with predicates_of(typed.map):
+        con.execute(
+            f"insert into {EXCLUDED} select _row, ? from {typed.view} where not coalesce({typed.map.where}, false)",
+            [typed.map.name],
+        )
     con.execute(
         f"delete from {typed.table} where _row in (select _row from {EXCLUDED} where dataset = ?)", [typed.map.name]
     )
@@ -137,6 +140,18 @@ def _judge_missing(con: DuckDBPyConnection, typed: Typed) -> None:
                 f"(from {FAULTS} f where f._row = {typed.view}._row and f.column_name = ?)",
                 [typed.map.name, column.name, column.name],
             )
+
+
+def _spare_tombstones(con: DuckDBPyConnection, typed: Typed) -> None:
+    """Of a record that says its key is gone, only faults of the key and the version hold it back."""
+    if not typed.map.gone_when:
+        return
+    needed = dict.fromkeys([*typed.map.key, *typed.map.version, *ENTITIES[typed.map.name], ""])
+    con.execute(
+        f"delete from {FAULTS} where dataset = ? and not list_contains(?, column_name) "
+        f"and _row in (select _row from {typed.view} where is_gone)",
+        [typed.map.name, list(needed)],
+    )
 
 
 def _apply(con: DuckDBPyConnection, feed: Feed, typed: Typed, rule: Rule, as_of_limit: datetime) -> list[Finding]:

@@ -38,7 +38,7 @@ def _key(map: DatasetMap) -> str:
 def _values(typed: Typed) -> str:
     """All mapped values of a row as one comparable thing; record numbers differ in any case and say nothing."""
     names = [c.name for c in typed.columns if not ((m := typed.map.column(c.name)) and m.is_record_number)]
-    return f"row({', '.join(quoted(name) for name in names)})" if names else "row(true)"
+    return f"row({', '.join(quoted(name) for name in [*names, 'is_gone'])})"
 
 
 def find_repeats(con: DuckDBPyConnection, typed: list[Typed]) -> None:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 from data_checks.rules import rules
 from ingestion.errors import CountMismatch, DataThroughMissing, Finding, IngestionError
-from ingestion.landing import judge, keys, through, write
+from ingestion.landing import ambiguous, joins, judge, keys, through, write
 from ingestion.landing.accounting import Landed
 from ingestion.landing.normalise import type_rows
-from ingestion.sources.table_export import read_export
-from ingestion.sources.unpack import fingerprint
 from ingestion.sqltext import quoted
 
 if TYPE_CHECKING:
@@ -49,7 +47,7 @@ def land_file(
     Raises:
         IngestionError: the file as a whole cannot be taken in; nothing in <catalog>.landing may be used.
     """
-    sha256, size = fingerprint(file.path)
+    sha256, size = joins.identity(file.path, feed), file.path.stat().st_size
     landed = Landed(
         source=feed.source,
         feed=feed.name,
@@ -67,7 +65,7 @@ def land_file(
     limit = min(now, end or now) + timedelta(days=1)
     try:
         with TemporaryDirectory(dir=work, prefix="aftercare-") as folder, temporary_tables(con):
-            records = read_export(con, file.path, feed, Path(folder))
+            records = joins.read_records(con, file.path, feed, Path(folder))
             _land(con, catalog, landed, feed, records, limit)
     except IngestionError as error:
         error.others += nameless
@@ -88,7 +86,9 @@ def _land(
     con: DuckDBPyConnection, catalog: str, landed: Landed, feed: Feed, records: Records, limit: datetime
 ) -> None:
     landed.rows_read = records.rows_read
+    landed.headings = list(dict.fromkeys(heading for heading in records.headings if heading))
     landed.warnings += records.warnings
+    landed.notes += records.notes
     _verify_read(con, landed, records)
     judge.begin(con)
     judge.record_faults(con, feed, records.bad)
@@ -96,6 +96,7 @@ def _land(
     for one in typed:
         for finding in judge.judge_rows(con, feed, one, limit):
             _tell(landed, finding)
+    landed.faults += ambiguous.findings(con, feed, typed, landed.file, limit, records.typed)
     keys.find_repeats(con, typed)
     con.execute(f"create schema if not exists {quoted(catalog)}.landing")
     for one in typed:

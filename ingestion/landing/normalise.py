@@ -7,16 +7,21 @@ fault. Nothing here looks at single rows: DuckDB applies the expressions to the 
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from data_checks.contract import datasets
+from data_checks.gist import gist
 from data_checks.rules import row_rules
+from ingestion.errors import MappingInvalid
 from ingestion.landing import instants
 from ingestion.sqltext import literal, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from duckdb import DuckDBPyConnection
 
@@ -35,7 +40,8 @@ class Typed:
     """The rows of one dataset before they are judged: a relation with _row, and for each mapped column its
     value (under our name), its text (`text_of`) and the code of its fault (`fault_of`), if any.
 
-    columns: the mapped ones. table: what the relation `view` reads; rows are deleted there.
+    columns: the mapped ones. table: what the relation `view` reads; rows are deleted there. `is_gone` marks the
+    rows that say no more than that their key is gone.
     """
 
     map: DatasetMap
@@ -63,8 +69,24 @@ def type_rows(con: DuckDBPyConnection, records: Records, feed: Feed, map: Datase
         for column in contract.columns
         if column not in columns
     ]
-    con.execute(f"create or replace temp view {view} as select {', '.join(['*', *constants])} from {table}")
+    shown = f"create or replace temp view {view} as select {', '.join(['*', *constants])}"
+    con.execute(f"{shown}, false as is_gone from {table}")
+    if map.gone_when:
+        gone = f"aftercare_gone_{map.name}"
+        with predicates_of(map):
+            con.execute(f"create or replace temp table {gone} as select _row from {view} where {map.gone_when}")
+        con.execute(f"{shown}, _row in (from {gone}) as is_gone from {table}")
     return Typed(map, table, view, columns)
+
+
+@contextmanager
+def predicates_of(map: DatasetMap) -> Iterator[None]:
+    """Say of a predicate of source.toml that cannot be evaluated where it stands."""
+    try:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        told = f"where or gone_when of {map.name} ({map.file}): {gist(error)}"
+        raise MappingInvalid(f"{map.file.partition('/')[0]}/source.toml", told) from error
 
 
 def _default(feed: Feed, column: Column) -> str:
@@ -79,13 +101,16 @@ def _select(records: Records, feed: Feed, map: DatasetMap, columns: tuple[Column
         if entry is None:
             continue
         name, text = column.name, text_of(column.name)
-        steps["found"].append(f"{_found(records, feed, entry, column)} as {text}")
+        steps["found"].append(f"{_found(records, feed, entry, column, map.values.get(name))} as {text}")
         steps["mapped"] += _mapped(name, map.values.get(name))
-        value, fault = _cast(feed, map.name, column, records.typed, steps)
+        value, fault = _cast(feed, map.name, column, entry, records.typed, steps)
         refused = f"when {quoted(f'refused {name}')} then {literal(f'unknown_{name}')} "
         steps["typed"] += [text, f"{value} as {quoted(name)}", f"case {refused}{fault} end as {fault_of(name)}"]
-    bare = [f"{_clean(_column(records, h), feed)} as {quoted('@' + h)}" for h in dict.fromkeys(map.bare_headings)]
-    names = [quoted("@" + heading) for heading in dict.fromkeys(map.bare_headings)]
+    names = [quoted(entry.our_column) for entry in map.bare]
+    bare = [
+        f"{dashed(_parts(records, feed, entry.parts(records.headings)))} as {quoted(entry.our_column)}"
+        for entry in map.bare
+    ]
     return (
         f"with found as (select _row, {', '.join([*steps['found'], *bare])} from {records.relation}), "
         f"mapped as (select *, {', '.join(steps['mapped'])} from found), "
@@ -101,7 +126,7 @@ def _column(records: Records, heading: str) -> str:
     return quoted(column) if column else "cast(null as varchar)"
 
 
-def _clean(expression: str, feed: Feed) -> str:
+def clean(expression: str, feed: Feed) -> str:
     """Their text without blanks around it; NULL where it is one of the null spellings."""
     # Trimming is seven times the cost of seeing that there is nothing to trim; '!' follows the blank.
     untouched = f"{expression} > '!' and right({expression}, 1) > ' '"
@@ -110,39 +135,70 @@ def _clean(expression: str, feed: Feed) -> str:
     return f"case when {trimmed} not in ({nulls}) then {trimmed} end" if nulls else trimmed
 
 
-def _found(records: Records, feed: Feed, entry: ColumnMap, column: Column) -> str:
+def _parts(records: Records, feed: Feed, headings: Iterable[str]) -> list[str]:
+    return [clean(_column(records, heading), feed) for heading in headings]
+
+
+def _found(records: Records, feed: Feed, entry: ColumnMap, column: Column, values: Mapping[str, str] | None) -> str:
+    """Their text: of several ways to it the first that says something, at best something the values file names."""
     if entry.is_record_number:
         return "cast(_row as varchar)"
     if entry.constant is not None:
         return f"cast({literal(entry.constant)} as varchar)"
-    parts = [_clean(_column(records, heading), feed) for heading in entry.headings]
-    if records.typed and column.type not in ("instant", "date"):
+    texts = [_text(records, feed, entry, column, parts) for parts in entry.ways(records.headings)]
+    named = [f"case when {_is_named(values, text)} then {text} end" for text in texts] if values else []
+    return f"coalesce({', '.join([*named, *texts])})" if texts[1:] else texts[0]
+
+
+def _text(records: Records, feed: Feed, entry: ColumnMap, column: Column, headings: Iterable[str]) -> str:
+    parts = _parts(records, feed, headings)
+    if records.typed and column.type not in ("instant", "date") and not entry.is_micros:
         parts = [instants.plain(part) for part in parts]
+    if entry.is_first:
+        parts = [f"nullif(trim(split_part({part}, ';', 1), {BLANKS}), '')" for part in parts]
+    # An id without one of its parts is no id; of a name the other part is still a name.
+    return f"nullif(concat_ws(' ', {', '.join(parts)}), '')" if column.type == "text" and parts[1:] else dashed(parts)
+
+
+def dashed(parts: Iterable[str]) -> str:
+    """SQL for several texts as one; missing if one of them is."""
     return " || '-' || ".join(parts)
 
 
 def _mapped(name: str, values: Mapping[str, str] | None) -> list[str]:
-    """Their value to ours: as written, else regardless of case, else what '*' says; no '*' lets it pass."""
+    """Their value to ours: as written, else regardless of case, else by how it begins (the longest beginning
+    first), else what '*' says; no '*' lets it pass. Ours may be '#none': then theirs counts as missing, while a
+    '*' without a value of ours refuses it."""
     text, mapped, refused = text_of(name), quoted(f"mapped {name}"), quoted(f"refused {name}")
     if values is None:
         return [f"{text} as {mapped}", f"false as {refused}"]
-    known = {theirs: ours for theirs, ours in values.items() if theirs not in ("", "*")}
-    table = _map_literal(known)
-    folded = _map_literal({theirs.lower(): ours for theirs, ours in known.items()})
     star = values.get("*")
     other = text if star is None else _value(star)
-    unknown = f"not map_contains({table}, {text}) and not map_contains({folded}, lower({text}))"
-    expression = (
-        f"case when {text} is null then {_value(values.get('', ''))} "
-        f"when map_contains({table}, {text}) then {table}[{text}] "
-        f"when map_contains({folded}, lower({text})) then {folded}[lower({text})] else {other} end"
-    )
-    is_refused = f"coalesce({text} is not null and {unknown}, false)" if star == "" else "false"
+    found = " ".join(f"when {is_it} then {value}" for is_it, value in _named(values, text).items())
+    expression = f"case when {text} is null then {_value(values.get('', ''))} {found} else {other} end"
+    is_refused = f"coalesce({text} is not null and not {_is_named(values, text)}, false)" if star == "" else "false"
     return [f"{expression} as {mapped}", f"{is_refused} as {refused}"]
 
 
+def _named(values: Mapping[str, str], text: str) -> dict[str, str]:
+    """The conditions under which a values file names a text, in their order, and its value then."""
+    known = {theirs: ours for theirs, ours in values.items() if theirs and not theirs.endswith("*")}
+    starts = sorted((theirs for theirs in values if theirs.endswith("*") and theirs != "*"), key=len, reverse=True)
+    table = _map_literal(known)
+    folded = _map_literal({theirs.lower(): ours for theirs, ours in known.items()})
+    return {
+        f"map_contains({table}, {text})": f"{table}[{text}]",
+        f"map_contains({folded}, lower({text}))": f"{folded}[lower({text})]",
+        **{f"starts_with(lower({text}), {literal(one[:-1].lower())})": _value(values[one]) for one in starts},
+    }
+
+
+def _is_named(values: Mapping[str, str], text: str) -> str:
+    return f"({' or '.join(_named(values, text))})"
+
+
 def _value(ours: str) -> str:
-    return literal(ours) if ours else "cast(null as varchar)"
+    return literal(ours) if ours not in ("", "#none") else "cast(null as varchar)"
 
 
 def _map_literal(values: Mapping[str, str]) -> str:
@@ -151,15 +207,17 @@ def _map_literal(values: Mapping[str, str]) -> str:
     return f"map(cast([{keys}] as varchar[]), cast([{items}] as varchar[]))"
 
 
-def _cast(feed: Feed, dataset: str, column: Column, typed: bool, steps: dict[str, list[str]]) -> tuple[str, str]:
+def _cast(
+    feed: Feed, dataset: str, column: Column, entry: ColumnMap, typed: bool, steps: dict[str, list[str]]
+) -> tuple[str, str]:
     """The typed value and the case branches that name its fault; instants add helper columns to `steps`."""
     text = quoted(f"mapped {column.name}")
-    if column.type == "instant":
+    if column.type == "instant" or entry.is_micros:
         past = _is_of_the_past(dataset, column.name)
         sql = instants.instant(feed, column.name, text, typed=typed, is_of_the_past=past)
         steps["parsed"] += sql.parsed
         steps["timed"] += sql.timed
-        return sql.value, sql.fault
+        return f"epoch_us({sql.value})" if entry.is_micros else sql.value, sql.fault
     if column.type == "date":
         value, code = instants.date(feed, text, typed), "bad_date"
     else:

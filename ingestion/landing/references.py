@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 
 from data_checks.contract import KEYS, ORPHAN_CODES, REFERENCES
 from ingestion.errors import IngestionError
+from ingestion.landing.joins import identity, read_records
 from ingestion.landing.land import temporary_tables
 from ingestion.landing.write import MOST_ORIGINALS, landing_table, with_texts
 from ingestion.mapping import load_sources
-from ingestion.sources.table_export import read_export
-from ingestion.sources.unpack import fingerprint
 from ingestion.sqltext import literal, quoted
 
 if TYPE_CHECKING:
@@ -48,8 +47,9 @@ def judge_references(
         namespaces: source -> customer_namespace for rows already in raw; by default as the shipped mappings
             say, and a source's own name where they say nothing.
     """
-    spaces = {name: source.customer_namespace for name, source in load_sources().items()}
-    spaces |= {**(namespaces or {}), **{one.source: one.customer_namespace for one in landed}}
+    if namespaces is None:
+        namespaces = {name: source.customer_namespace for name, source in load_sources().items()}
+    spaces = {**namespaces, **{one.source: one.customer_namespace for one in landed}}
     moved: set[str] = set()
     while True:
         found = [one for one in landed if _move_orphans(con, catalog, one, landed, raw_catalog, spaces)]
@@ -81,7 +81,8 @@ def _move_orphans(
             table = landing_table(catalog, one.table(dataset))
             con.execute(
                 f"insert into {ORPHANS} select source_row, ?, ?, ?, {_key(one, dataset)} from {table} as rows "
-                f"where {quoted(column)} is not null "
+                # What says that a key is gone speaks of nothing else.
+                f"where {quoted(column)} is not null and not rows.is_gone "
                 f"and not exists (from ({known}) as known where known.id = rows.{quoted(column)})",
                 [dataset, column, ORPHAN_CODES[target]],
             )
@@ -159,9 +160,9 @@ def _add_originals(con: DuckDBPyConnection, catalog: str, one: Landed) -> None:
     ).fetchall()
     with TemporaryDirectory(prefix="aftercare-") as folder, temporary_tables(con):
         try:
-            if fingerprint(one.path)[0] != one.sha256:
+            if identity(one.path, one.settings) != one.sha256:
                 return
-            records = read_export(con, one.path, one.settings, Path(folder))
+            records = read_records(con, one.path, one.settings, Path(folder))
         except IngestionError:
             return
         with_texts(con, records.originals([row[0] for row in rows]))

@@ -50,7 +50,7 @@ def write_rows(con: DuckDBPyConnection, catalog: str, landed: Landed, typed: Typ
     con.execute(
         f"insert into {table} select {literal(landed.source)}, {literal(landed.load_id)}, rows._row, "
         f"{version_key(typed.map)}, coalesce(flags, []), {_original(typed, original_columns(contract))}, "
-        f"{', '.join(values)} from {typed.view} as rows left join {flagged} using (_row) "
+        f"rows.is_gone, {', '.join(values)} from {typed.view} as rows left join {flagged} using (_row) "
         f"where rows._row not in (from {HELD}) and rows._row not in "
         f"(select _row from {REPEATS} where dataset = {literal(typed.map.name)} "
         f"union all select _row from {ABSORBED} where dataset = {literal(typed.map.name)})"

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.errors import ExportEmpty, ExportUnreadable
-from ingestion.sources.decode import decoded
+from ingestion.errors import ExportEmpty, ExportUnreadable, MappingInvalid
+from ingestion.sources.decode import decoded, garbled
 from ingestion.sources.delimited import read_delimited
 from ingestion.sources.json_records import read_json, read_ndjson
 from ingestion.sources.parquet_records import read_parquet
 from ingestion.sources.unpack import unpacked
 from ingestion.sources.workbook import read_workbook
+from ingestion.sources.xes import read_xes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from ingestion.mapping import Feed
     from ingestion.sources.records import Records
+
+WORKBOOKS = ("xlsx", "xls")
 
 
 def read_export(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) -> Records:
@@ -37,16 +40,26 @@ def read_export(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) -> 
     format = feed.format_of(path.name)
     if not format:
         raise ExportUnreadable(path.name, "unknown extension and no format declared")
+    if feed.skip_rows_after_header and format != "csv":
+        raise MappingInvalid(f"{feed.source}/source.toml", "skip_rows_after_header is for delimited text only")
     if path.stat().st_size == 0:
         raise ExportEmpty(path.name)
+    if format not in WORKBOOKS and (not feed.header_row or feed.header_rows > 1):
+        told = "header_row = 0 and header_rows are for workbooks; write the row in which the header stands"
+        raise MappingInvalid(f"{feed.source}/source.toml", told)
     # Under a plain name: DuckDB takes * and [ in a path for a pattern.
     content = work / "content"
     content.symlink_to(unpacked(path, format, work).resolve())
-    if format in ("xlsx", "xls"):
+    if format in WORKBOOKS:
         return read_workbook(con, path.name, content, format, feed)
     if format == "parquet":
         return read_parquet(con, path.name, content, feed)
+    if format == "xes":
+        return read_xes(con, path.name, content, feed)
     text = decoded(path.name, content, feed.encodings, work)
     if format == "csv":
-        return read_delimited(con, path.name, content, text, feed)
-    return (read_json if format == "json" else read_ndjson)(con, path.name, text, feed)
+        records = read_delimited(con, path.name, content, text, feed)
+    else:
+        records = (read_json if format == "json" else read_ndjson)(con, path.name, text, feed)
+    records.warnings += garbled(path.name, text)
+    return records

@@ -25,7 +25,11 @@ def original_columns(dataset: Dataset) -> list[str]:
 
 
 def landed_columns(dataset: Dataset) -> dict[str, str]:
-    """Column name -> DuckDB type of a landed row; source_row counts the file's records, the first is 1."""
+    """Column name -> DuckDB type of a landed row.
+
+    source_row counts the file's records, the first is 1. is_gone: the record says that its key is gone from this
+    version on; NULL, in rows of before there was such a mark, means that it is not.
+    """
     fields = ", ".join(f"{quoted(text)} VARCHAR" for text in original_columns(dataset))
     return {
         "source": "VARCHAR",
@@ -34,6 +38,7 @@ def landed_columns(dataset: Dataset) -> dict[str, str]:
         "version_key": "VARCHAR",
         "flags": "VARCHAR[]",
         "original": f"STRUCT({fields})",
+        "is_gone": "BOOLEAN",
         **{column.name: column.duckdb_type for column in dataset.columns},
     }
 

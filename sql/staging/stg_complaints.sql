@@ -18,19 +18,20 @@ complete_feeds as (
 versions as (
     select
         complaints.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(complaints.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(complaints.updated_at > run.as_of, false) as is_later
     from raw.complaints as complaints
     cross join run
     inner join sources on complaints.source = sources.source
     left join loads on complaints.load_id = loads.load_id
-    where complaints.received_at <= run.as_of
+    where complaints.received_at <= run.as_of or complaints.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, complaint_id) as last_load_seq,
+        max(export_seq) over (partition by source, complaint_id) as last_export_seq,
         first_value(grade ignore nulls) over (
             partition by source, complaint_id order by version_order, load_seq, source_row
             rows between unbounded preceding and unbounded following
@@ -65,4 +66,5 @@ select
     newest.grade_at_receipt
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

@@ -1,4 +1,4 @@
--- Which customer ids are one person: id -> master id.
+-- Which customer ids are one person: id -> master id, which a source may say is another namespace's.
 -- grain: customer_key
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
@@ -16,7 +16,9 @@ complete_feeds as (
 
 versions as (
     select
-        customer_links.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        customer_links.*, run.as_of, sources.customer_namespace, sources.master_namespace,
+        loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(customer_links.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.customer_links as customer_links
     cross join run
@@ -27,7 +29,7 @@ versions as (
 newest as (
     select
         *,
-        max(load_seq) over (partition by customer_namespace, customer_id) as last_load_seq
+        max(export_seq) over (partition by customer_namespace, customer_id) as last_export_seq
     from versions
     qualify row_number() over (
         partition by customer_namespace, customer_id
@@ -38,7 +40,9 @@ newest as (
 select
     newest.source,
     newest.customer_namespace || ':' || newest.customer_id as customer_key,
-    newest.customer_namespace || ':' || newest.master_customer_id as master_customer_key
+    coalesce(newest.master_namespace, newest.customer_namespace) || ':' || newest.master_customer_id
+        as master_customer_key
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

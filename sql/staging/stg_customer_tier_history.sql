@@ -17,18 +17,19 @@ complete_feeds as (
 versions as (
     select
         customer_tier_history.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(customer_tier_history.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.customer_tier_history as customer_tier_history
     cross join run
     inner join sources on customer_tier_history.source = sources.source
     left join loads on customer_tier_history.load_id = loads.load_id
-    where customer_tier_history.valid_from <= run.as_of
+    where customer_tier_history.valid_from <= run.as_of or customer_tier_history.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by customer_namespace, customer_id, valid_from) as last_load_seq
+        max(export_seq) over (partition by customer_namespace, customer_id, valid_from) as last_export_seq
     from versions
     qualify row_number() over (
         partition by customer_namespace, customer_id, valid_from
@@ -45,4 +46,5 @@ select
     newest.valid_to
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

@@ -1,63 +1,27 @@
--- Customers, newest version of each; sources that share a namespace share their customers.
+-- Customers, one row an id: of the sources that know it, the one believed first; others fill what it leaves empty.
 -- grain: customer_key
--- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
--- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
+-- Column by column, so that a source that has no phone numbers does not hide those of another. Not churned_at: where a
+-- source tells of losses, an empty one means that there was none (core.dim_customers).
 with
-run as (select * from raw.run),
-sources as (select * from raw.sources),
-loads as (select * from raw.loads),
-
--- Of a feed whose files are complete, what the newest file no longer names is gone.
-complete_feeds as (
-    select source, feed, max(load_seq) as newest_load_seq
-    from loads
-    where is_full
-    group by source, feed
-),
-
-versions as (
-    select
-        customers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        coalesce(nullif(customers.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
-        coalesce(customers.updated_at > run.as_of, false) as is_later
-    from raw.customers as customers
-    cross join run
-    inner join sources on customers.source = sources.source
-    left join loads on customers.load_id = loads.load_id
-),
-
-newest as (
-    select
-        *,
-        max(load_seq) over (partition by customer_namespace, customer_id) as last_load_seq
-    from versions
-    qualify row_number() over (
-        partition by customer_namespace, customer_id
-        order by
-            is_later, case when not is_later then version_order end desc, case when is_later then version_order end,
-            data_through desc, load_seq desc, source_row desc
-    ) = 1
-)
+records as (select * from staging.stg_customer_records)
 
 select
-    newest.source,
-    newest.customer_namespace || ':' || newest.customer_id as customer_key,
-    newest.customer_id,
-    newest.name,
-    newest.customer_type,
-    newest.tier,
-    newest.is_core,
-    newest.segment,
-    newest.region,
-    newest.city,
-    newest.account_manager_id,
-    case when newest.signup_at <= newest.as_of then newest.signup_at end as signup_at,
-    case when newest.churned_at <= newest.as_of then newest.churned_at end as churned_at,
-    newest.birthday,
-    newest.referred_by,
-    newest.phone,
-    newest.email,
-    newest.address
-from newest
-left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+    min_by(source, belief_no) as source,
+    customer_key,
+    min_by(customer_id, belief_no) as customer_id,
+    min_by(name, belief_no) filter (where name is not null) as name,
+    min_by(customer_type, belief_no) filter (where customer_type is not null) as customer_type,
+    min_by(tier, belief_no) filter (where tier is not null) as tier,
+    min_by(is_core, belief_no) filter (where is_core is not null) as is_core,
+    min_by(segment, belief_no) filter (where segment is not null) as segment,
+    min_by(region, belief_no) filter (where region is not null) as region,
+    min_by(city, belief_no) filter (where city is not null) as city,
+    min_by(account_manager_id, belief_no) filter (where account_manager_id is not null) as account_manager_id,
+    min_by(signup_at, belief_no) filter (where signup_at is not null) as signup_at,
+    min_by(birthday, belief_no) filter (where birthday is not null) as birthday,
+    min_by(referred_by, belief_no) filter (where referred_by is not null) as referred_by,
+    min_by(phone, belief_no) filter (where phone is not null) as phone,
+    min_by(email, belief_no) filter (where email is not null) as email,
+    min_by(address, belief_no) filter (where address is not null) as address
+from records
+group by customer_key

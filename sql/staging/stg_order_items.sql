@@ -17,6 +17,7 @@ complete_feeds as (
 versions as (
     select
         order_items.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(order_items.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.order_items as order_items
     cross join run
@@ -27,7 +28,7 @@ versions as (
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, order_id, line_no) as last_load_seq
+        max(export_seq) over (partition by source, order_id, line_no) as last_export_seq
     from versions
     qualify row_number() over (
         partition by source, order_id, line_no
@@ -45,4 +46,5 @@ select
     newest.discount
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

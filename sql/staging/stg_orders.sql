@@ -18,19 +18,20 @@ complete_feeds as (
 versions as (
     select
         orders.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(orders.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(orders.updated_at > run.as_of, false) as is_later
     from raw.orders as orders
     cross join run
     inner join sources on orders.source = sources.source
     left join loads on orders.load_id = loads.load_id
-    where orders.ordered_at <= run.as_of
+    where orders.ordered_at <= run.as_of or orders.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, order_id) as last_load_seq
+        max(export_seq) over (partition by source, order_id) as last_export_seq
     from versions
     qualify row_number() over (
         partition by source, order_id
@@ -57,4 +58,5 @@ select
     newest.region
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

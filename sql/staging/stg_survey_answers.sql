@@ -17,6 +17,7 @@ complete_feeds as (
 versions as (
     select
         survey_answers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(survey_answers.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.survey_answers as survey_answers
     cross join run
@@ -27,7 +28,7 @@ versions as (
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, survey_id, dimension) as last_load_seq
+        max(export_seq) over (partition by source, survey_id, dimension) as last_export_seq
     from versions
     qualify row_number() over (
         partition by source, survey_id, dimension
@@ -45,4 +46,5 @@ select
     newest.comment
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

@@ -17,18 +17,19 @@ complete_feeds as (
 versions as (
     select
         surveys.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(surveys.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.surveys as surveys
     cross join run
     inner join sources on surveys.source = sources.source
     left join loads on surveys.load_id = loads.load_id
-    where surveys.sent_at is null or surveys.sent_at <= run.as_of
+    where surveys.sent_at is null or surveys.sent_at <= run.as_of or surveys.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, survey_id) as last_load_seq
+        max(export_seq) over (partition by source, survey_id) as last_export_seq
     from versions
     qualify row_number() over (
         partition by source, survey_id
@@ -50,4 +51,5 @@ select
     case when newest.followup_at <= newest.as_of then newest.followup_at end as followup_at
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

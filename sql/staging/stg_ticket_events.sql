@@ -1,5 +1,6 @@
 -- What happened to tickets, one row an event, in the order of the export's own sequence.
--- grain: ticket_key, event_seq, occurred_at
+-- grain: ticket_key, event_seq, occurred_at, event_type
+-- A reply that solves the ticket and the change of its status can share one instant, and both happened.
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -17,21 +18,22 @@ complete_feeds as (
 versions as (
     select
         ticket_events.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(ticket_events.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.ticket_events as ticket_events
     cross join run
     inner join sources on ticket_events.source = sources.source
     left join loads on ticket_events.load_id = loads.load_id
-    where ticket_events.occurred_at <= run.as_of
+    where ticket_events.occurred_at <= run.as_of or ticket_events.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, ticket_id, event_seq, occurred_at) as last_load_seq
+        max(export_seq) over (partition by source, ticket_id, event_seq, occurred_at, event_type) as last_export_seq
     from versions
     qualify row_number() over (
-        partition by source, ticket_id, event_seq, occurred_at
+        partition by source, ticket_id, event_seq, occurred_at, event_type
         order by version_order desc, data_through desc, load_seq desc, source_row desc
     ) = 1
 )
@@ -49,4 +51,5 @@ select
     newest.is_public
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

@@ -18,19 +18,20 @@ complete_feeds as (
 versions as (
     select
         tickets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(tickets.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(tickets.updated_at > run.as_of, false) as is_later
     from raw.tickets as tickets
     cross join run
     inner join sources on tickets.source = sources.source
     left join loads on tickets.load_id = loads.load_id
-    where tickets.created_at <= run.as_of
+    where tickets.created_at <= run.as_of or tickets.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, ticket_id) as last_load_seq,
+        max(export_seq) over (partition by source, ticket_id) as last_export_seq,
         first_value(priority ignore nulls) over (
             partition by source, ticket_id order by version_order, load_seq, source_row
             rows between unbounded preceding and unbounded following
@@ -88,4 +89,5 @@ select
     newest.priority_first
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

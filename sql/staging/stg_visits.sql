@@ -17,18 +17,19 @@ complete_feeds as (
 versions as (
     select
         visits.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
         coalesce(nullif(visits.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.visits as visits
     cross join run
     inner join sources on visits.source = sources.source
     left join loads on visits.load_id = loads.load_id
-    where visits.dispatched_at is null or visits.dispatched_at <= run.as_of
+    where visits.dispatched_at is null or visits.dispatched_at <= run.as_of or visits.is_gone
 ),
 
 newest as (
     select
         *,
-        max(load_seq) over (partition by source, visit_id) as last_load_seq
+        max(export_seq) over (partition by source, visit_id) as last_export_seq
     from versions
     qualify row_number() over (
         partition by source, visit_id
@@ -56,4 +57,5 @@ select
     newest.fault_code
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
-where complete_feeds.newest_load_seq is null or newest.last_load_seq >= complete_feeds.newest_load_seq
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)
