@@ -1,0 +1,9 @@
+select
+    category,
+    count(*) as n,
+    round(median(date_diff('minute', created_at, closed_at)) / 1440, 2) as median_close_d
+from core.fct_tickets
+where source = 'stl_requests'
+group by category
+order by n desc, category
+limit 5
