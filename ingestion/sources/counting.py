@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 CHUNK = 8 << 20
 LF, CR = 10, 13
+QUOTE, BACKSLASH, COMMA = ord('"'), ord("\\"), ord(",")
+_OPENING, _CLOSING, _BLANK = (np.frombuffer(marks, np.uint8) for marks in (b"[{", b"]}", b" \t\r\n"))
+ENTRIES_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def count_records(path: Path, start: int, newline: str, delimiter: str, quote: s
     """Count the records from byte `start` on.
 
     None where the file is not clean: other line ends than `newline`, a NUL byte, a quotation mark open at the
-    end, or a record with more or fewer than `width` cells. Neither delimiter nor quote may be a letter beyond
-    ASCII, which is several bytes.
+    end or away from both ends of a cell, or a record with more or fewer than `width` cells. Neither delimiter
+    nor quote may be a letter beyond ASCII, which is several bytes.
     """
     if not (delimiter + quote).isascii():
         return None
@@ -76,17 +79,22 @@ class _Scan:
         self.newline = newline
         self.terminator = CR if newline == "\r" else LF
         self.delimiter, self.quote = delimiter, quote
-        self.parity, self.previous, self.delimiters = 0, 0, 0
+        self.parity, self.previous, self.delimiters = 0, self.terminator, 0
+        self.beside = np.array([delimiter, quote, LF, CR], np.uint8)
         self.ends: list[NDArray[np.int64]] = []
         self.inner: list[NDArray[np.int64]] = []
         self.seen: list[NDArray[np.int64]] = []
 
     def take(self, data: NDArray[np.uint8]) -> bool:
         """One chunk; False where it shows that the file is not clean."""
+        if self.previous == self.quote and not self.parity and data[0] not in self.beside:
+            return False
         marks = data == self.quote
         if marks.any():
             # Sums of bytes wrap around at 256, which leaves their parity as it is.
             outside = ((np.cumsum(marks, dtype=np.uint8) + self.parity) & 1) == 0
+            if not self._marks_at_ends(data, np.flatnonzero(marks), outside):
+                return False
             self.parity = int(not outside[-1])
         else:
             outside = np.full(len(data), not self.parity)
@@ -101,6 +109,13 @@ class _Scan:
         self.delimiters += int(so_far[-1])
         self.position, self.previous = self.position + len(data), int(data[-1])
         return True
+
+    def _marks_at_ends(self, data: NDArray[np.uint8], at: NDArray[np.int64], outside: NDArray[np.bool_]) -> bool:
+        """Whether each quotation mark is at an end of its cell, or doubled; readers differ on all others."""
+        closing = outside[at]
+        before = np.concatenate([[self.previous], data])[at[~closing]]
+        after = data[at[closing][: -1 if outside[-1] and at[-1] == len(data) - 1 else None] + 1]
+        return bool(np.isin(before, self.beside).all() and np.isin(after, self.beside).all())
 
     def _ends_alike(self, data: NDArray[np.uint8], outside: NDArray[np.bool_]) -> bool:
         """Whether all line ends outside quotation marks are of the same kind."""
@@ -131,6 +146,41 @@ class _Scan:
         if (cells[kept] != width).any():
             return None
         return Count(path, starts[kept], ends[kept], np.concatenate([nothing, *self.inner]))
+
+
+def count_entries(path: Path, start: int) -> int:
+    """Entries of the JSON list whose bracket is byte `start`, by its brackets and commas alone."""
+    depth, commas, in_text, escapes, is_filled = 1, 0, 0, 0, False
+    with path.open("rb") as stream:
+        stream.seek(start + 1)
+        while depth and (chunk := stream.read(ENTRIES_CHUNK)):
+            data = np.frombuffer(chunk, dtype=np.uint8)
+            quotes = (data == QUOTE) & ~_escaped(data, escapes)
+            escapes = len(chunk) - len(chunk.rstrip(b"\\")) + (0 if chunk.strip(b"\\") else escapes)
+            outside = ((np.cumsum(quotes, dtype=np.uint8) + in_text) & 1) == 0
+            in_text = int(not outside[-1])
+            opening, closing = ((np.isin(data, marks) & outside) for marks in (_OPENING, _CLOSING))
+            depths = depth + np.cumsum(opening, dtype=np.int32) - np.cumsum(closing, dtype=np.int32)
+            ends = np.flatnonzero(depths == 0)
+            end, depth = (int(ends[0]), 0) if len(ends) else (len(data), int(depths[-1]))
+            commas += int(((data == COMMA) & outside & (depths == 1))[:end].sum())
+            is_filled = is_filled or not np.isin(data[:end], _BLANK).all()
+    return commas + 1 if is_filled else 0
+
+
+def _escaped(data: NDArray[np.uint8], before: int) -> NDArray[np.bool_]:
+    """Whether an odd number of backslashes stands before each byte; `before` of them end what came before."""
+    at = np.arange(1, len(data) + 1, dtype=np.int64)
+    last_other = np.maximum.accumulate(np.where(data == BACKSLASH, -before, at))
+    run = at - last_other  # of backslashes up to and including this byte
+    return np.concatenate([[before % 2 == 1], run[:-1] % 2 == 1])
+
+
+def count_filled_lines(path: Path, skip: int) -> int:
+    """Lines with anything but blanks in them, counted over the bytes."""
+    with path.open("rb") as stream:
+        stream.seek(skip)
+        return sum(bool(part.strip()) for line in stream for part in line.split(b"\r"))
 
 
 def count_lines(path: Path) -> int:

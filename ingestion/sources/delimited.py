@@ -17,7 +17,7 @@ import duckdb
 from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongEncoding
 from ingestion.sources.counting import count_lines, count_records
 from ingestion.sources.decode import likely_encoding, readable
-from ingestion.sources.records import BadRecord, Filler, Records, check_headings
+from ingestion.sources.records import BadRecord, Filler, Records, as_declared, checked_headings
 from ingestion.sources.splitter import Splitter
 from ingestion.sqltext import literal
 
@@ -35,14 +35,17 @@ if TYPE_CHECKING:
 LONGEST_LINE = 16 << 20
 # A few foreign bytes are a fault of their records; more than this, of the file.
 BAD_SHARE, BAD_RECORDS = 0.1, 3
+# A file with none but these would look like a header alone.
+_OTHER_ENDS = frozenset("\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 TABLE = "aftercare_records"
 
 
 @dataclass(frozen=True)
 class Header:
-    """The heading row and where the data begin, in bytes and in lines of the decoded file."""
+    """The heading row, the lines above it, and where the data begin, in bytes and in lines of the decoded file."""
 
     headings: list[str]
+    above: int
     data_at: int
     lines: int
     newline: str
@@ -51,7 +54,7 @@ class Header:
 def read_delimited(con: DuckDBPyConnection, export: str, raw: Path, text: Decoded, feed: Feed) -> Records:
     """Read a delimited file; which way it took makes no difference to the result, only to the time."""
     header = _header(export, raw, text, feed)
-    warnings = check_headings(export, feed, header.headings)
+    warnings = checked_headings(export, feed, header.headings, lambda: sum(1 for _ in _data(text, feed, header)[1]))
     records = _fast(con, text, feed, header) if text.clean else None
     if records is None:
         records = _exact(con, text, feed, header, export)
@@ -69,9 +72,12 @@ def _lines(text: Decoded) -> Iterator[str]:
 
 def _header(export: str, raw: Path, text: Decoded, feed: Feed) -> Header:
     lines = _lines(text)
-    above = list(islice(lines, feed.header_row - 1))
+    above = list(islice(lines, feed.header_row - 1 + _is_marked(text, feed)))
     splitter = Splitter(lines, feed.delimiter, feed.quote)
     record = splitter.next_record()
+    splitter.width = len(record.cells) if record else 0
+    for _ in range(feed.skip_rows_after_header):
+        splitter.next_record()
     lines.close()  # type: ignore[attr-defined]
     if record is None:
         raise ExportEmpty(export)
@@ -85,7 +91,15 @@ def _header(export: str, raw: Path, text: Decoded, feed: Feed) -> Header:
         top = stream.read(characters)
     ending = "\r\n" if top.endswith("\r\n") else top[-1:] if top[-1:] in "\r\n" else "\n"
     data_at = text.skip + len(top.encode("utf-8", "surrogatepass"))
-    return Header([cell.strip() for cell in record.cells], data_at, _line_count(top), ending)
+    headings = as_declared(feed, [cell.strip() for cell in record.cells])
+    if data_at >= text.path.stat().st_size and any(set(cell) & _OTHER_ENDS for cell in headings):
+        raise ExportUnreadable(export, "no line ends but U+2028 and the like")
+    return Header(headings, len(above), data_at, _line_count(top), ending)
+
+
+def _is_marked(text: Decoded, feed: Feed) -> bool:
+    """Whether the first line is Excel's `sep=;`, which only says what the delimiter is, and says it rightly."""
+    return next(_lines(text), "").rstrip("\r\n") == f"sep={feed.delimiter}"
 
 
 def _line_count(text: str) -> int:
@@ -144,25 +158,30 @@ def _exact(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header, e
     width = len(header.headings)
     filler = Filler(con, f"{TABLE}_text", width)
     bad: list[BadRecord] = []
-    lines = _lines(text)
-    for _ in range(feed.header_row - 1):
-        next(lines)
-    splitter = Splitter(lines, feed.delimiter, feed.quote)
-    splitter.next_record()
-    splitter.width = width
+    splitter, records = _data(text, feed, header)
     row = 0
-    for row, record in enumerate(splitter.records(), start=1):
+    for row, record in enumerate(records, start=1):
         if record.code:
             bad.append(_bad(row, record, header.headings))
         else:
             filler.add(row, record.text, record.cells)
     filler.flush()
-    counted, taken = count_lines(text.path), feed.header_row - 1 + splitter.lines
+    counted, taken = count_lines(text.path), header.above + splitter.lines
     if counted != taken:
         raise CountMismatch(export, counted, taken)
     con.execute(f'create or replace temp view {TABLE} as select * from "{TABLE}_text"')
     columns = {heading: f"c{i}" for i, heading in enumerate(header.headings)}
     return Records(TABLE, header.headings, columns, row, filler.originals, bad)
+
+
+def _data(text: Decoded, feed: Feed, header: Header) -> tuple[Splitter, Iterator[Record]]:
+    """A splitter that has passed the header, and the records below it."""
+    splitter = Splitter(islice(_lines(text), header.above, None), feed.delimiter, feed.quote)
+    splitter.next_record()
+    splitter.width = len(header.headings)
+    for _ in range(feed.skip_rows_after_header):
+        splitter.next_record()
+    return splitter, splitter.records()
 
 
 def _bad(row: int, record: Record, headings: Sequence[str]) -> BadRecord:

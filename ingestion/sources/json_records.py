@@ -1,4 +1,4 @@
-"""JSON: one object a line, or one list of objects. Nested fields are named by their path: requester.id.
+"""JSON: one object a line, one list of objects, or one object alone. Nested fields are named by path: requester.id.
 
 Lines are read one by one, so that a broken one costs itself only. Numbers keep the digits they were written
 with; a field named twice has no value anybody could rely on.
@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Never
-
-import duckdb
+from typing import TYPE_CHECKING, Any
 
 from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongFormat
+from ingestion.sources.counting import count_entries, count_filled_lines
 from ingestion.sources.decode import UNDECODABLE, readable
-from ingestion.sources.records import BadRecord, Filler, Records, check_headings
+from ingestion.sources.json_text import TWICE, ListReader, NotAList, NotJson, parsed
+from ingestion.sources.records import BadRecord, Filler, Records, checked_headings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from duckdb import DuckDBPyConnection
 
@@ -26,15 +25,18 @@ if TYPE_CHECKING:
     from ingestion.sources.decode import Decoded
 
 TABLE = "aftercare_records"
-# Stands in a record for a field that was named twice; no field can have this name.
-_TWICE = "\0twice"
+MOST_ALONE = 1 << 20
+"""Bytes up to which an object is looked at as a record that stands alone; a page can be of any size."""
+_TWICE_WITHIN = json.dumps(TWICE)
 _LONE = re.compile("[\ud800-\udfff]")
+# Those of ASCII: a line of any others is a record, though no good one.
+_BLANKS = " \t\r\n\v\f"
 
 
 def read_ndjson(con: DuckDBPyConnection, export: str, text: Decoded, feed: Feed) -> Records:
     """One record per line that is not blank."""
     lines = _Lines(text)
-    records = _read(con, export, feed, ((line, _parsed(line)) for line in lines))
+    records = _read(con, export, feed, ((line, parsed(line)) for line in lines))
     counted = count_filled_lines(text.path, text.skip)
     if counted != records.rows_read:
         raise CountMismatch(export, counted, records.rows_read)
@@ -44,24 +46,36 @@ def read_ndjson(con: DuckDBPyConnection, export: str, text: Decoded, feed: Feed)
 
 
 def read_json(con: DuckDBPyConnection, export: str, text: Decoded, feed: Feed) -> Records:
-    """One record per entry of the list, which stands at the top or at the declared path."""
-    content = text.path.read_bytes()[text.skip :].decode("utf-8", "surrogatepass")
-    found = _parsed(content)
-    if found is None:
-        raise ExportUnreadable(export, "json")
-    for part in filter(None, feed.path.split(".")):
-        found = found.get(part) if isinstance(found, dict) else None
-    if not isinstance(found, list):
-        raise WrongFormat(export, "json list", type(found).__name__)
-    path = "$" + "".join(f'."{part}"' for part in filter(None, feed.path.split(".")))
-    records = _read(con, export, feed, ((json.dumps(entry, ensure_ascii=False), entry) for entry in found))
-    try:
-        counted = con.execute("select json_array_length(?::json, ?)", [content, path]).fetchone()
-    except duckdb.Error as error:
-        raise ExportUnreadable(export, "json") from error
-    if counted is None or counted[0] != records.rows_read:
-        raise CountMismatch(export, counted[0] if counted else 0, records.rows_read)
+    """One record per entry of the list, which stands at the top or at the declared path; or one record alone."""
+    alone = _alone(text, feed)
+    if alone:
+        return _read(con, export, feed, [alone])
+    with text.path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
+        stream.read(1 if text.skip else 0)
+        reader = ListReader(stream, list(filter(None, feed.path.split("."))))
+        try:
+            records = _read(con, export, feed, reader.entries())
+        except NotJson as error:
+            raise ExportUnreadable(export, f"json: {error}") from error
+        except NotAList as error:
+            raise WrongFormat(export, "json list", str(error)) from error
+    counted = count_entries(text.path, text.skip + reader.start)
+    if counted != records.rows_read:
+        raise CountMismatch(export, counted, records.rows_read)
     return records
+
+
+def _alone(text: Decoded, feed: Feed) -> tuple[str, Any] | None:
+    """The object that is all of a file, where its fields say that it is a record and no page around a list."""
+    if feed.path or text.path.stat().st_size > MOST_ALONE:
+        return None
+    content = text.path.read_bytes()[text.skip :].decode("utf-8", "surrogatepass")
+    if not content.lstrip(_BLANKS).startswith("{"):
+        return None
+    entry = parsed(content)
+    cells: dict[str, str | None] = {}
+    is_record = not _flattened(entry, cells) and not feed.missing(cells)
+    return (content, entry) if is_record else None
 
 
 class _Lines:
@@ -74,14 +88,8 @@ class _Lines:
         with self.text.path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
             stream.read(1 if self.text.skip else 0)
             for line in stream:
-                if not line.isspace():
+                if line.strip(_BLANKS):
                     yield line.rstrip("\r\n")
-
-
-def count_filled_lines(path: Path, skip: int) -> int:
-    """Lines with anything but blanks in them, counted over the bytes."""
-    content = path.read_bytes()[skip:]
-    return len(re.findall(rb"[^\r\n]*[^\s][^\r\n]*", content))
 
 
 def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tuple[str, Any]]) -> Records:
@@ -92,7 +100,7 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
     number = 0
     for number, (text, entry) in enumerate(entries, start=1):
         cells: dict[str, str | None] = {}
-        code = _flatten(entry, "", cells) if isinstance(entry, dict) else "bad_json"
+        code = _flattened(entry, cells)
         code = "bad_encoding" if UNDECODABLE.search(text) else code
         if code:
             bad.append(BadRecord(number, code, _guessed(text, names), readable(text)))
@@ -104,32 +112,22 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
     columns = {name: f"c{i}" for i, name in enumerate(names)}
     records = Records(TABLE, list(seen), columns, number, filler.originals, bad, typed=True)
     if seen:
-        records.warnings = check_headings(export, feed, records.headings)
+        records.warnings = checked_headings(export, feed, records.headings, lambda: number)
     return records
 
 
-def _parsed(text: str) -> Any:
-    """The value of JSON text, numbers as written; None where it is not JSON."""
+def _flattened(entry: Any, cells: dict[str, str | None]) -> str:
+    if not isinstance(entry, dict):
+        return "bad_json"
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=str, parse_int=str, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        fields[_TWICE] = True
-    return fields
-
-
-def _refuse(constant: str) -> Never:
-    raise ValueError(constant)
+        return _flatten(entry, "", cells)
+    except RecursionError:
+        return "bad_json"
 
 
 def _flatten(entry: dict[str, Any], prefix: str, cells: dict[str, str | None]) -> str:
     """Put every field of a record into `cells` by its path; '' or why the record is none."""
-    if _TWICE in entry:
+    if TWICE in entry:
         return "duplicate_key"
     for name, value in entry.items():
         if isinstance(value, dict):
@@ -138,9 +136,11 @@ def _flatten(entry: dict[str, Any], prefix: str, cells: dict[str, str | None]) -
                 return code
             continue
         text = _scalar(value)
-        if text and "\0" in text:
+        if _TWICE_WITHIN in (text or "") and isinstance(value, list):
+            return "duplicate_key"
+        if "\0" in name + (text or ""):
             return "nul_character"
-        if text and _LONE.search(text):
+        if _LONE.search(name + (text or "")):
             return "bad_encoding"
         cells[prefix + name] = text
     return ""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion.errors import CountMismatch, ExportUnreadable
-from ingestion.sources.records import TYPED_INSTANT, Records, check_headings
+from ingestion.sources.records import TYPED_INSTANT, Records, as_declared, checked_headings
 from ingestion.sqltext import literal, quoted
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ TABLE = "aftercare_records"
 def read_parquet(con: DuckDBPyConnection, export: str, path: Path, feed: Feed) -> Records:
     """Every column as text; instants and dates as TYPED_INSTANT, those with a zone in UTC and marked so."""
     counted, headings = _counted(export, path)
-    warnings = check_headings(export, feed, headings)
+    headings = as_declared(feed, headings)
+    warnings = checked_headings(export, feed, headings, lambda: counted)
     source = f"read_parquet({literal(str(path))})"
     try:
         described = con.execute(f"describe select * from {source}").fetchall()
@@ -65,7 +66,7 @@ def _text(column: str, type: str) -> str:
     """The SQL that turns a column of this type into text."""
     if type == "DATE" or type.startswith("TIMESTAMP"):
         utc = f"{column} at time zone 'UTC'"
-        zoned = type == "TIMESTAMP WITH TIME ZONE"
+        zoned = type in ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
         text = f"strftime(cast({utc if zoned else column} as timestamp), {literal(TYPED_INSTANT)})"
         return f"{text} || '+00:00'" if zoned else text
     if type in ("DOUBLE", "FLOAT"):
@@ -73,5 +74,7 @@ def _text(column: str, type: str) -> str:
         plain = f"rtrim(rtrim(cast(try_cast({column} as decimal(38, 12)) as varchar), '0'), '.')"
         text = f"cast({column} as varchar)"
         whole = f"regexp_replace({text}, '[.]0$', '')"
-        return f"case when contains({text}, 'e') then coalesce({plain}, {text}) else {whole} end"
+        # NaN and infinity are neither numbers nor, by mistake, an id that somebody could have.
+        odd = f"when not isfinite({column}) then '(' || {text} || ')'"
+        return f"case {odd} when contains({text}, 'e') then coalesce({plain}, {text}) else {whole} end"
     return f"cast({column} as varchar)"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from ingestion.errors import ColumnsMissing, DuplicateColumns, Finding
+from ingestion.errors import ColumnsMissing, DuplicateColumns, Finding, IngestionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -46,6 +47,7 @@ class Records:
     headings: every heading found; columns: heading -> column of the relation.
     rows_read: counted by other means than those that filled the relation.
     originals: the text of given records as it stands in the file.
+    notes: what is as declared and still worth telling, beside the warnings.
     typed: the format knows types; see TYPED_INSTANT.
     """
 
@@ -56,6 +58,7 @@ class Records:
     originals: Callable[[Sequence[int]], dict[int, str]]
     bad: list[BadRecord] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
+    notes: list[Finding] = field(default_factory=list)
     typed: bool = False
 
 
@@ -66,19 +69,48 @@ def check_headings(export: str, feed: Feed, headings: Sequence[str]) -> list[Fin
         DuplicateColumns: a heading in use occurs twice.
         ColumnsMissing: a required one is absent.
     """
-    used = set(feed.headings)
+    present = {*headings, *feed.brought}
+    used = feed.used(present)
     twice = [h for h in dict.fromkeys(headings) if h in used and headings.count(h) > 1]
     if twice:
         raise DuplicateColumns(export, twice)
-    present = set(headings)
     for dataset in feed.datasets:
-        missing = [h for h in dataset.required_headings if h not in present]
+        missing = dataset.missing(present)
         if missing:
-            raise ColumnsMissing(export, dataset.file, missing, [h for h in headings if h])
-    absent = [h for h in feed.headings if h not in present]
-    unknown = [h for h in dict.fromkeys(headings) if h and h not in used]
+            raise ColumnsMissing(export, dataset.file, missing, [*filter(None, headings), *sorted(feed.brought)])
+    absent = [h for h in used if h not in present]
+    unknown = [h for h in dict.fromkeys(headings) if h and not feed.knows(h)]
     findings = [("absent_column", absent), ("unmapped_column", unknown)]
     return [Finding(code, {"file": export, "columns": ", ".join(names)}) for code, names in findings if names]
+
+
+def checked_headings(export: str, feed: Feed, headings: Sequence[str], count: Callable[[], int]) -> list[Finding]:
+    """As check_headings; a file that is refused still says how many records it has."""
+    try:
+        return check_headings(export, feed, headings)
+    except IngestionError as error:
+        error.rows_read = count()
+        raise
+
+
+def as_declared(feed: Feed, headings: Sequence[str]) -> list[str]:
+    """Headings as the mapping spells them where they differ in nothing a reader would see or mean.
+
+    That is case, full-width letters, and invisible characters; and only where just one heading can be meant.
+    """
+    declared: dict[str, str] = {}
+    for heading in feed.headings:
+        declared[_plain(heading)] = "" if _plain(heading) in declared else heading
+    plain = [_plain(heading) for heading in headings]
+    return [
+        meant if (meant := declared.get(alike)) and meant not in headings and plain.count(alike) == 1 else heading
+        for heading, alike in zip(headings, plain, strict=True)
+    ]
+
+
+def _plain(heading: str) -> str:
+    visible = "".join(letter for letter in heading if unicodedata.category(letter) != "Cf")
+    return unicodedata.normalize("NFKC", visible).casefold().strip()
 
 
 class Filler:

@@ -16,8 +16,9 @@ from ingestion.sources.decode import UNDECODABLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# A quoted cell longer than this is taken for one whose closing mark is missing.
-MOST_LINES = 2_000
+# A quoted cell longer than this is taken for one whose closing mark is missing. Looking for that mark must not
+# take for ever, either, where a long cell is full of marks of its own.
+MOST_LINES, MOST_LOOKED_AT = 10_000, 256 << 20
 # With fewer columns, a line of ordinary prose could look like a record of its own.
 WIDE_ENOUGH = 6
 
@@ -33,10 +34,15 @@ class Record:
 
 
 def split_cells(text: str, delimiter: str, quote: str) -> tuple[list[str], str]:
-    """The cells of one record, and '' or why it is none: 'open' (quote not closed) or 'stray' (text after it)."""
+    """The cells of one record, and '' or why it is none: 'open' (quote not closed) or 'stray' (text after it).
+
+    Blanks around a quoted cell are not part of it.
+    """
     cells: list[str] = []
     at = 0
     while True:
+        if text.startswith(" ", at) and delimiter != " ":
+            at = _before_quoted(text, at, delimiter, quote)
         if not text.startswith(quote, at):
             end = text.find(delimiter, at)
             if end < 0:
@@ -48,12 +54,28 @@ def split_cells(text: str, delimiter: str, quote: str) -> tuple[list[str], str]:
         if close < 0:
             return [*cells, text[at + 1 :]], "open"
         cells.append(text[at + 1 : close].replace(quote * 2, quote))
-        after = text[close + 1 : close + 2]
-        if not after:
+        end = _past_blanks(text, close + 1, delimiter)
+        if end == len(text):
             return cells, ""
-        if after != delimiter:
+        if text[end] != delimiter:
             return cells, "stray"
-        at = close + 2
+        at = end + 1
+
+
+def _before_quoted(text: str, at: int, delimiter: str, quote: str) -> int:
+    """Where a quoted cell begins that has blanks before it; `at` where there is none, whole, and nothing else."""
+    start = _past_blanks(text, at, delimiter)
+    if not text.startswith(quote, start):
+        return at
+    close = _closing(text, start + 1, quote)
+    end = _past_blanks(text, close + 1, delimiter)
+    return start if close >= 0 and text[end : end + 1] in ("", delimiter) else at
+
+
+def _past_blanks(text: str, at: int, delimiter: str) -> int:
+    while delimiter != " " and text.startswith(" ", at):
+        at += 1
+    return at
 
 
 def _closing(text: str, at: int, quote: str) -> int:
@@ -115,12 +137,14 @@ class Splitter:
     def _continued(self, first: str) -> Record | None:
         """The record that goes on over several lines, or None (nothing taken) if its mark is never closed."""
         taken: list[str] = []
-        while len(taken) < MOST_LINES and (line := self._line()) is not None:
+        looked_at = 0
+        while len(taken) < MOST_LINES and looked_at < MOST_LOOKED_AT and (line := self._line()) is not None:
             taken.append(line)
             if self.quote not in line:
                 continue
             text = "".join([first, *taken]).rstrip("\r\n")
             cells, problem = split_cells(text, self.delimiter, self.quote)
+            looked_at += len(text)
             if problem == "open":
                 continue
             if problem == "stray" or self._swallows([first, *taken], cells):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import stat
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -49,6 +50,7 @@ _MAGIC = (
     (b"\xfd7zXZ", "xz"),
     (b"(\xb5/\xfd", "zstd"),
 )
+_WORKBOOK = "xl/workbook.xml"
 _CONTAINERS = {"xlsx": "zip", "xls": "ole", "parquet": "parquet"}
 
 
@@ -56,6 +58,9 @@ def fingerprint(path: Path) -> tuple[str, int]:
     """SHA-256 of the file as delivered, by which a load is known, and its size."""
     digest = hashlib.sha256()
     try:
+        # Opening a named pipe would wait for ever for somebody to write into it.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ExportUnreadable(path.name, "not a regular file")
         with path.open("rb") as stream:
             while chunk := stream.read(CHUNK):
                 digest.update(chunk)
@@ -86,16 +91,29 @@ def _inner(delivered: Path, content: Path, format: str) -> Path:
         raise ExportEmpty(delivered.name)
     kind = _kind(content)
     container = _CONTAINERS.get(format, "")
-    if format == "xlsx" and kind == "ole":
-        # A workbook with a password is an OLE container around the encrypted zip.
-        if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d" in content.read_bytes()[: 1 << 16]:
-            raise PasswordProtected(delivered.name)
-        raise WrongFormat(delivered.name, format, "xls")
+    # A workbook with a password is an OLE container around the encrypted zip, whatever its name says.
+    if kind == "ole" and "EncryptedPackage".encode("utf-16-le") in content.read_bytes():
+        raise PasswordProtected(delivered.name)
     if kind != container:
-        raise WrongFormat(delivered.name, format, kind or "text")
+        raise WrongFormat(delivered.name, format, _named(content, kind))
     if format == "xlsx":
         check_workbook(delivered.name, content)
     return content
+
+
+def _named(content: Path, kind: str) -> str:
+    """What a content of an unexpected kind is called. Many systems write a web page or XML and call it .xls."""
+    if kind == "ole":
+        return "xls"
+    if kind == "zip" and zipfile.is_zipfile(content):
+        with zipfile.ZipFile(content) as archive:
+            return "xlsx" if _WORKBOOK in archive.namelist() else "zip"
+    if kind:
+        return kind
+    head = content.read_bytes()[:1024].lower()
+    if b"urn:schemas-microsoft-com:office:spreadsheet" in head:
+        return "XML 2003"
+    return "HTML" if any(mark in head for mark in (b"<html", b"<table", b"<!doctype html")) else "text"
 
 
 def _expect(path: Path, expected: str, kind: str) -> None:
@@ -126,7 +144,7 @@ def _gunzip(path: Path, target: Path) -> Path:
 
 def _unzip(path: Path, target: Path) -> Path:
     with _opened_zip(path.name, path) as archive:
-        members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
+        members = [m for m in archive.infolist() if not m.is_dir() and not _is_by_the_system(m.filename)]
         if len(members) != 1:
             raise CorruptZip(path.name, f"{len(members)} files inside")
         if members[0].flag_bits & 1:
@@ -134,6 +152,11 @@ def _unzip(path: Path, target: Path) -> Path:
         with archive.open(members[0]) as packed:
             _copy(packed, target, path)
     return target
+
+
+def _is_by_the_system(name: str) -> bool:
+    """Whether a member is one that no person packed: .DS_Store, and the doubles macOS makes."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(".")
 
 
 @contextmanager
@@ -161,7 +184,7 @@ def check_workbook(export: str, path: Path) -> None:
     """Refuse a zip that is no workbook, or one that would unpack beyond reason, before anything opens it."""
     with _opened_zip(export, path) as archive:
         members = archive.infolist()
-        if not any(member.filename == "xl/workbook.xml" for member in members):
+        if not any(member.filename == _WORKBOOK for member in members):
             raise WrongFormat(export, "xlsx", "zip")
         unpacked_bytes = sum(member.file_size for member in members)
         limit = max(SMALL_ENOUGH, path.stat().st_size * MOST_SHRUNK)

@@ -337,20 +337,6 @@ def test_the_sheet_is_the_declared_one_or_the_only_one_that_fits(read: Callable[
         read(both, "people.xlsx", sheet="c")
 
 
-def test_another_sheet_can_be_put_beside_the_records(
-    read: Callable[..., Table], feed: Feed, tmp_path: Path, con: DuckDBPyConnection
-) -> None:
-    folder = tmp_path / "desk"
-    (folder / "source.toml").write_text("[feeds.people]\nsheet = 'a'\njoin = {sheet = 'b', on = 'id'}\n" + SOURCE)
-    path = tmp_path / "people.xlsx"
-    path.write_bytes(
-        workbook(("a", [["id", "name"], [1, "x"], [2, "y"]]), ("b", [["id", "city"], [2, "Bonn"], [2, "Ulm"]]))
-    )
-    (tmp_path / "w").mkdir()
-    table = Table(con, read_export(con, path, load_source(folder).feed("people"), tmp_path / "w"))
-    assert table.rows == {1: ("1", "x", None), 2: ("2", "y", "Bonn")}
-
-
 # --- JSON and Parquet -----------------------------------------------------------------------------------------
 
 
