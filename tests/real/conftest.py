@@ -96,6 +96,11 @@ def servicenow_as_of_may(night: Callable[..., query.Snapshot], incident_log: Pat
 
 
 @pytest.fixture(scope="session")
+def event_log(night: Callable[..., query.Snapshot], shared_dir: Path) -> query.Snapshot:
+    return night("xes", shared_dir / "data" / "helpdesk_italy" / "helpdesk.xes.gz")
+
+
+@pytest.fixture(scope="session")
 def olist(night: Callable[..., query.Snapshot], shared_dir: Path) -> query.Snapshot:
     folder = shared_dir / "data" / "olist_sample_a"
     feeds = ("orders", "customers", "order_items", "products", "order_reviews")

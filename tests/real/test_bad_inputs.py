@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from data_checks.contract import datasets
 from ingestion.check import CheckResult, check_in
 from ingestion.mapping import load_sources
 from ingestion.warehouse.engines import open_memory
@@ -74,7 +75,7 @@ def check(bad_inputs: Path, manifest: dict[str, str]) -> Case:
         if landed:
             found = con.execute(f'from memory.landing."checked__{table}"')
             names = [column[0] for column in found.description]
-            key = names[6]
+            key = datasets()[table].key[0]
             case.rows = {row[names.index(key)]: dict(zip(names, row, strict=True)) for row in found.fetchall()}
         return case
     finally:

@@ -10,6 +10,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 RECORDS = {
     "servicenow": {"incident_event_log.zip": 141_712},
+    "event_log": {"helpdesk.xes.gz": 23_075},
     "olist": {
         "olist_orders_dataset.csv": 4_000,
         "olist_customers_dataset.csv": 4_000,

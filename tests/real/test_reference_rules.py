@@ -4,7 +4,7 @@ Each rule stands in a file beside this one, written for the facts. Two rules on 
 no dataset of ours carries them.
 """
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -46,6 +46,20 @@ SERVICENOW: dict[str, list[tuple[object, ...]]] = {
     "s1_6_first_touch": [(24918, 0.35)],
     "s1_7_waiting_for_customer": [(5471, 1230444.1)],
     "s1_8_not_closed_on_2016_05_01": [(2961,)],
+}
+EVENT_LOG: dict[str, list[tuple[object, ...]]] = {
+    "s2_1_range": [(18858, 4217, datetime(2010, 1, 13, 11, 26, 4), datetime(2014, 1, 3, 12, 20, 58), 21)],
+    "s2_2_kpis": [(4217, 15.704, 3959, 5.751, 39.071, 6.14, 24.16)],
+    "s2_3_activities": [
+        ("status", "new", 4478, 4159),  # Assign seriousness
+        ("status", "solved", 4476, 4217),  # Resolve ticket
+        ("status", "open", 4446, 3959),  # Take in charge ticket
+        ("status", "closed", 4217, 4217),  # Closed
+        ("status", "pending", 1112, 1019),  # Wait
+        ("created", "new", 69, 69),  # Insert ticket
+        ("status", "on_hold", 40, 40),  # Require upgrade
+        ("escalated", "on_hold", 20, 20),  # Create SW anomaly
+    ],
 }
 OLIST: dict[str, list[tuple[object, ...]]] = {
     "s9_1_scores": [(3986, 4.0803, 76.72, 34.24, 40.66, 99.3)],
@@ -92,6 +106,11 @@ def test_incident_log_matches_the_reference(servicenow: query.Snapshot, rule: st
     assert _answer(servicenow, rule) == SERVICENOW[rule]
 
 
+@pytest.mark.parametrize("rule", EVENT_LOG)
+def test_event_log_matches_the_reference(event_log: query.Snapshot, rule: str) -> None:
+    assert _answer(event_log, rule) == EVENT_LOG[rule]
+
+
 @pytest.mark.parametrize("rule", OLIST)
 def test_olist_matches_the_reference(olist: query.Snapshot, rule: str) -> None:
     assert _answer(olist, rule) == OLIST[rule]
@@ -108,5 +127,5 @@ def test_superstore_list_matches_the_reference(superstore_list: query.Snapshot, 
 
 
 def test_every_rule_file_is_run() -> None:
-    run = {*SERVICENOW, *OLIST, *SUPERSTORE_WORKBOOK, *SUPERSTORE_LIST}
+    run = {*SERVICENOW, *EVENT_LOG, *OLIST, *SUPERSTORE_WORKBOOK, *SUPERSTORE_LIST}
     assert run == {file.stem for file in Path(__file__).parent.glob("*.sql")}
