@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dashboard.commands import check, kpi, nightly, publishing, serve, shared, status, trial
+from dashboard.commands import check, connect, kpi, nightly, publishing, serve, shared, status, trial
 from dashboard.commands.shared import LANG, Home, Lang, t
 from data_checks.gist import gist
 
@@ -28,6 +28,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "kpi": kpi.kpi,
     "status": status.status,
     "check": check.check,
+    "connect": connect.connect,
     "quarantine": status.quarantine,
     "retract": publishing.retract,
     "rollback": publishing.rollback,

@@ -44,9 +44,9 @@ def check(
             raise
         shared.fail(t("cli.errors.bad_option", detail=error.detail), shared.USAGE)
     if form == "json":
-        shared.show_json(_told(result))
+        shared.show_json(told(result))
     else:
-        _show(file.name, result)
+        show(file.name, result)
     raise typer.Exit(shared.STOPPED if result.verdict == "reject" else shared.PUBLISHED)
 
 
@@ -70,26 +70,30 @@ def _file(path: Path) -> Path:
     return path
 
 
-def _told(result: CheckResult) -> dict[str, Any]:
+def told(result: CheckResult) -> dict[str, Any]:
+    """A dry run as JSON shows it."""
     from dashboard.words import sentence
 
     def findings(which: list[Any]) -> list[dict[str, Any]]:
         return [{"code": one.code, **one.fields, "sentence": sentence(t, LANG, one, is_trial=True)} for one in which]
 
+    faults, warnings = findings(result.faults), findings(result.warnings)
     return {
         "verdict": result.verdict,
+        "message": " ".join(finding["sentence"] for finding in faults or warnings),
         "rows_read": result.rows_read,
         "rows_loaded": result.rows_loaded,
         "rows_quarantined": result.rows_quarantined,
         "rows_duplicate": result.rows_duplicate,
         "reasons": [vars(reason) for reason in result.reasons],
         "notes": findings(result.notes),
-        "warnings": findings(result.warnings),
-        "faults": findings(result.faults),
+        "warnings": warnings,
+        "faults": faults,
     }
 
 
-def _show(name: str, result: CheckResult) -> None:
+def show(name: str, result: CheckResult) -> None:
+    """A dry run in words."""
     from dashboard.words import reason, sentence
 
     counts = {key: value for key, value in vars(result).items() if key.startswith("rows_")}
