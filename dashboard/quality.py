@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import charts, formats, parts, shapes, theme, words
 from data_checks import contract
 from data_checks.rules import rules
+from ingestion.warehouse.kpis import KpiQuestionInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,10 @@ _CHECK_COLUMNS: Final = (
     "severity", "suite", "expectation", "column_name", "unexpected_count", "element_count", "stage",
 )  # fmt: skip
 _ADVICE_COLUMNS: Final = ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")
+_DISAGREEMENT_COLUMNS: Final = (
+    "column_name", "believed_source", "other_source", "shared_count", "differing_count", "differing_share",
+)  # fmt: skip
+_SEVERITIES: Final = ("stop", "warn", "note")
 _COUNTS: Final = ("rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate")
 
 
@@ -75,6 +80,11 @@ def loads(view: View) -> None:
 def quarantine(view: View) -> None:
     """Why rows were held back, where they lie, and what to do about each reason."""
     frame = _quarantine(view)
+    released = _later_table(view, "released")
+    if not released.is_empty():
+        again = released["released_load"].is_not_null().sum()
+        fields = {"count": released.height, "again": again, "pointing": released.height - again}
+        st.caption(view.t("quality.released", **fields))
     if frame.is_empty():
         st.success(view.t("quality.no_quarantine"), icon=":material/task_alt:")
         return
@@ -103,10 +113,34 @@ def findings(view: View) -> None:
     if frame.is_empty():
         st.success(view.t("quality.no_findings"), icon=":material/task_alt:")
         return
-    for row in frame.head(parts.LISTED).iter_rows(named=True):
+    # What is only noted must not push what is new out of sight.
+    ordered = frame.sort(pl.col("severity").replace_strict(_SEVERITIES, range(3), default=3), maintain_order=True)
+    for row in ordered.head(parts.LISTED).iter_rows(named=True):
         st.markdown(f"- {_sentence(view, row)}")
     if frame.height > parts.LISTED:
         st.caption(view.t("quality.more_findings", count=frame.height - parts.LISTED))
+
+
+def disagreements(view: View) -> None:
+    """How often two sources tell different things of one customer, and which of them is believed."""
+    frame = _later_table(view, "disagreements")
+    if frame.is_empty():
+        st.info(view.t("quality.no_shared_customers"), icon=":material/group:")
+        return
+    shares = [formats.percent(row[0] / row[1], 2) for row in frame.select("differing_count", "shared_count").rows()]
+    names = [view.labels.column(name) for name in frame["column_name"]]
+    told = frame.with_columns(
+        pl.Series("differing_share", shares, dtype=pl.String), pl.Series("column_name", names, dtype=pl.String)
+    )
+    parts.table(view, _only(told.sort("differing_count", descending=True), _DISAGREEMENT_COLUMNS))
+
+
+def _later_table(view: View, name: str) -> pl.DataFrame:
+    """A table of meta, empty where an older version wrote the snapshot: the next night brings it."""
+    try:
+        return view.meta(name)
+    except KpiQuestionInvalid:
+        return pl.DataFrame()
 
 
 def datasets(view: View) -> None:

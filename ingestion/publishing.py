@@ -133,23 +133,39 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
     for source in sources.values():
         currency = next((feed.currency for feed in source.feeds.values() if feed.currency), None)
         con.execute(
-            "insert into scratch.raw.sources values (?, ?, ?, ?)",
-            [source.name, source.customer_namespace, currency, source.declares_churn],
+            "insert into scratch.raw.sources values (?, ?, ?, ?, ?, ?)",
+            [
+                *(source.name, source.customer_namespace, currency, source.declares_churn),
+                *(source.customer_precedence, source.master_namespace),
+            ],
         )
     # A source whose mapping was taken away since keeps the customers it brought, under its own name.
     con.execute(
-        """insert into scratch.raw.sources select distinct source, source, null, null from warehouse.meta.loads
+        """insert into scratch.raw.sources by name
+        select distinct source, source as customer_namespace from warehouse.meta.loads
         where state = 'loaded' and source not in (select source from scratch.raw.sources)"""
     )
+    # A file of master data often tells no instant of its own: it goes as far as its source went that night.
     # A complete export may lie in several files: it begins with the first load of its night, which alone is marked.
-    # One that reaches beyond as_of says nothing yet about what is gone.
+    # One that reaches beyond as_of says nothing yet about what is gone. load_seq is here the order of how far exports
+    # reach, so that an old one that was loaded late is not taken for the newest.
     con.execute(
         """insert into scratch.raw.loads by name
-        select load_id, load_seq, source, feed, data_through,
+        with loaded as (
+            select * replace (
+                coalesce(data_through, max(data_through) over (partition by source, run_id)) as data_through
+            )
+            from warehouse.meta.loads where state = 'loaded'
+        ),
+        reaching as (
+            select *, max(data_through) over (partition by source, feed, run_id) as reach from loaded
+        )
+        select load_id, source, feed, data_through,
+            row_number() over (order by reach nulls first, run_id, load_seq) as load_seq,
             coalesce(is_full, false)
             and load_seq = min(load_seq) over (partition by source, feed, run_id)
-            and coalesce(max(data_through) over (partition by source, feed, run_id) <= ?, true) as is_full
-        from warehouse.meta.loads where state = 'loaded'""",
+            and coalesce(reach <= ?, true) as is_full
+        from reaching""",
         [aim.as_of],
     )
 

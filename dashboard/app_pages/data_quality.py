@@ -13,6 +13,9 @@ quality.loads(view)
 parts.section(view, "quarantine")
 quality.quarantine(view)
 
+parts.section(view, "disagreements")
+quality.disagreements(view)
+
 parts.section(view, "checks")
 quality.checks(view)
 

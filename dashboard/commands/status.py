@@ -16,6 +16,7 @@ FILE_COLUMNS = ("source", "feed", "file", "rows_read", "rows_loaded", "rows_quar
 RUN_COLUMNS = ("run_id", "started_at", "verdict", "as_of", "message_code")
 CHECK_COLUMNS = ("stage", "suite", "column_name", "severity", "unexpected_count", "reason")
 FINDINGS_SHOWN = 12
+RELEASED_COLUMNS = ("released_at", "released_load")
 QUARANTINE_COLUMNS = ("source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original")
 
 
@@ -120,10 +121,16 @@ def _show(told: dict[str, Any], zone: str) -> None:
         typer.echo(t("cli.status.log", log=told["log"]))
 
 
-def quarantine(form: Output = "table", home: Home = None, lang: Lang = None) -> None:
+def quarantine(
+    form: Output = "table",
+    every: Annotated[bool, typer.Option("--all", help=t("cli.quarantine.all"))] = False,
+    home: Home = None,
+    lang: Lang = None,
+) -> None:
     from dashboard.words import reason
     from ingestion.warehouse import records
 
+    settings = shared.settings(home)
     rows = [
         {
             **row,
@@ -131,10 +138,11 @@ def quarantine(form: Output = "table", home: Home = None, lang: Lang = None) -> 
             "column": row["column_name"],
             "reason": reason(LANG, row["code"]),
         }
-        for row in records.quarantine(shared.settings(home).home)
+        for row in records.quarantine(settings.home, also_released=every)
     ]
     if not rows and form == "table":
         typer.echo(t("cli.quarantine.empty"))
         return
-    told = [{column: row[column] for column in QUARANTINE_COLUMNS} for row in rows]
-    shared.show_rows(told, QUARANTINE_COLUMNS, form)
+    columns = (*QUARANTINE_COLUMNS, *RELEASED_COLUMNS) if every else QUARANTINE_COLUMNS
+    told = [{column: row[column] for column in columns} for row in rows]
+    shared.show_rows(told, columns, form, settings.business_timezone)

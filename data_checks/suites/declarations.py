@@ -29,7 +29,7 @@ class Model:
         implies: (flag, flag): where the first is true the second is too, as a numerator lies in its denominator.
         totals: measure -> a SELECT of one number over the facts that its sum over the whole mart must equal; the
             measure "rows" is their number.
-        never: name -> predicate that no row may satisfy.
+        never: name -> predicate that no row may satisfy; a name that is a code of sql/checks speaks in its words.
     """
 
     date: str = "date"
@@ -144,6 +144,12 @@ FACTS: Mapping[str, Model] = {
         filled=("customer_key", "is_lost"),
         ranges={"seconds_to_loss": (0, None)},
         never={"a month that does not begin on its first day": "day(month_start) <> 1"},
+    ),
+    "core.dim_customer_ids": Model(
+        date="", filled=("customer_key", "is_endless"), never={"endless_customer_link": "is_endless"}
+    ),
+    "core.fct_customer_comparisons": Model(
+        date="", filled=("customer_key", "believed_source", "believed_value", "other_value", "is_different")
     ),
     "core.dim_customers": Model(date="", filled=("customer_key", "customer_type", "tier_now")),
     "core.dim_products": Model(date="", filled=("product_key", "product", "product_group")),

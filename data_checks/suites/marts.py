@@ -8,6 +8,7 @@ from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.expectation import Expectation
 
 from data_checks.duckdb_gx import gxe, suite_of
+from data_checks.rules import rules
 from data_checks.suites.declarations import FACTS, MARTS, SLICES, Model
 from data_checks.suites.flows import FLOWS
 from data_checks.suites.words import carries
@@ -100,7 +101,7 @@ def _arithmetic(model: Model) -> Iterator[Expectation]:
         words = carries("parts_do_not_add_up", column=whole, detail=f"{whole} = {' + '.join(parts)}")
         yield _no_rows_where(f"{whole} is distinct from {' + '.join(parts)}", words)
     for what, predicate in model.never.items():
-        words = carries("model_value_out_of_range", detail=what)
+        words = carries(what) if what in rules() else carries("model_value_out_of_range", detail=what)
         yield _no_rows_where(predicate, words)
 
 

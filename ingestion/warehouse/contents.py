@@ -57,6 +57,8 @@ _LEDGER = {
     # Keys and the original records are personal: they are in the people file, by load_id and source_row.
     "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
         from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",
+    "released": """select load_id, source, feed, file, dataset, source_row, column_name, code, released_load,
+        released_at from warehouse.meta.quarantine where released_by is not null order by load_id, source_row""",
     "targets": "from scratch.raw.targets",
     "runs": f"""select run_id, started_at, ended_at, verdict, as_of, message_code
         from warehouse.meta.runs order by run_id desc limit {RUNS_SHOWN}""",
@@ -82,7 +84,23 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
     con.execute("insert into warehouse.meta.volumes select ?, name, row_count from meta.models", [run.run_id])
     for table, sql in _LEDGER.items():
         con.execute(f"create table meta.{table} as {sql}", [run.run_id] * sql.count("?"))
-    _write_datasets(con, {model.name for model in published})
+    names = {model.name for model in published}
+    _write_datasets(con, names)
+    _write_disagreements(con, names)
+
+
+def _write_disagreements(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
+    """meta.disagreements: how often two sources tell different things of one customer, column by column."""
+    con.execute(
+        """create table meta.disagreements (column_name varchar, believed_source varchar, other_source varchar,
+        shared_count bigint, differing_count bigint)"""
+    )
+    if "core.fct_customer_comparisons" in models:
+        con.execute(
+            """insert into meta.disagreements
+            select column_name, believed_source, other_source, count(*), count(*) filter (is_different)
+            from core.fct_customer_comparisons group by all order by all"""
+        )
 
 
 def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
@@ -114,8 +132,7 @@ def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Mod
             )
     con.execute(
         "create table people.people.quarantine as "
-        "select * exclude (released_by) from warehouse.meta.quarantine where released_by is null "
-        "order by load_id, source_row"
+        "select * exclude (released_by) from warehouse.meta.quarantine order by load_id, source_row"
     )
     con.execute("checkpoint people")
     con.execute("detach people")

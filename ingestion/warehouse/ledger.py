@@ -28,7 +28,9 @@ TABLES = {
         is_full BOOLEAN""",
     "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
         source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR,
-        released_by VARCHAR""",
+        released_by VARCHAR, released_load VARCHAR, released_at TIMESTAMP""",
+    # The headings of every file, so that the next of its feed can be compared.
+    "load_columns": "load_id VARCHAR, position BIGINT, heading VARCHAR",
     "checks": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, stage VARCHAR, suite VARCHAR,
         expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN,
         unexpected_count BIGINT, element_count BIGINT, reason_zh VARCHAR, reason_en VARCHAR""",
@@ -78,6 +80,9 @@ def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
         con.execute(f"create table if not exists {catalog}.meta.{table} ({columns})")
     # Homes made before a feed could be declared complete.
     con.execute(f"alter table {catalog}.meta.loads add column if not exists is_full BOOLEAN")
+    # Homes made before a row held back could be released by a corrected file.
+    for column in ("released_load VARCHAR", "released_at TIMESTAMP"):
+        con.execute(f"alter table {catalog}.meta.quarantine add column if not exists {column}")
     raw.create_tables(con, catalog)
 
 
@@ -131,7 +136,8 @@ def undo_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     waiting.undo(con, run_id)
     for (load_id,) in loads:
         raw.delete_load(con, "warehouse", load_id)
-        con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load_id])
+        for table in ("quarantine", "load_columns"):
+            con.execute(f"delete from warehouse.meta.{table} where load_id = ?", [load_id])
     for table in ("loads", "volumes"):
         con.execute(f"delete from warehouse.meta.{table} where run_id = ?", [run_id])
     con.execute("commit")
@@ -148,8 +154,22 @@ def record_quarantine(con: duckdb.DuckDBPyConnection, load: Load, held_table: st
     )
 
 
-def record_load(con: duckdb.DuckDBPyConnection, load: Load) -> None:
+def record_load(con: duckdb.DuckDBPyConnection, load: Load, headings: Sequence[str] = ()) -> None:
     insert(con, "loads", vars(load))
+    for position, heading in enumerate(headings, start=1):
+        insert(con, "load_columns", {"load_id": load.load_id, "position": position, "heading": heading})
+
+
+def last_headings(con: duckdb.DuckDBPyConnection, source: str, feed: str) -> list[str]:
+    """The headings of the file of a feed that was loaded last; none where there was none, or none were kept."""
+    rows = con.execute(
+        """select heading from warehouse.meta.load_columns where load_id = (
+            select arg_max(load_id, load_seq) from warehouse.meta.loads
+            where source = ? and feed = ? and state = 'loaded'
+        ) order by position""",
+        [source, feed],
+    ).fetchall()
+    return [heading for (heading,) in rows]
 
 
 def record_finding(

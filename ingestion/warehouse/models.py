@@ -32,7 +32,10 @@ INPUT_FOLDERS = ("policies", "targets", "calendars")
 # What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded.
 RUN_INPUTS = {
     "run": "run_id varchar, as_of timestamp, business_timezone varchar",
-    "sources": "source varchar, customer_namespace varchar, currency varchar, is_churn_declared boolean",
+    "sources": (
+        "source varchar, customer_namespace varchar, currency varchar, is_churn_declared boolean, "
+        "customer_precedence integer, master_namespace varchar"
+    ),
     "loads": (
         "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp, is_full boolean"
     ),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNS_SHOWN = 20
+QUARANTINE_COLUMNS = (
+    *("source", "feed", "file", "dataset", "source_row", "key", "column_name", "code", "original"),
+    *("released_at", "released_load"),
+)
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,27 @@ def _findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     return [{**row, "fields": json.loads(row["fields"] or "{}")} for row in rows]
 
 
-def quarantine(home: Path) -> list[dict[str, Any]]:
-    """Every row held back, with the record as it was found."""
-    columns = "source, feed, file, dataset, source_row, key, column_name, code, original"
-    order = "order by load_id, source_row, dataset, column_name"
+def quarantine(home: Path, *, also_released: bool = False) -> list[dict[str, Any]]:
+    """Every row held back, with the record as it was found.
+
+    Args:
+        also_released: those too whose key came later, or whose reference did: released_at is when, released_load
+            the load that brought the key.
+    """
+    # Every column: a home that no night has touched since an older version lacks what tells of releases.
+    every = "select * from {schema}.quarantine order by load_id, source_row, dataset, column_name"
     with _ledger(home) as (con, is_running):
-        if con is not None and not is_running:
-            return fetch(con, f"select {columns} from meta.quarantine where released_by is null {order}")
-    published = snapshots.published(home)
-    if published is None:
-        return []
-    # Keys and texts are personal, so of a snapshot's files only this one has them.
-    with engines.open_reader(published.people_file) as people:
-        return fetch(people, f"select {columns} from people.quarantine {order}")
+        rows = fetch(con, every.format(schema="meta")) if con is not None and not is_running else None
+    published = snapshots.published(home) if rows is None else None
+    if published is not None:
+        # Keys and texts are personal, so of a snapshot's files only this one has them.
+        with engines.open_reader(published.people_file) as people:
+            rows = fetch(people, every.format(schema="people"))
+    return [
+        {column: row.get(column) for column in QUARANTINE_COLUMNS}
+        for row in rows or []
+        if also_released or (row.get("released_by") is None and row.get("released_at") is None)
+    ]
 
 
 def sources(home: Path) -> set[str]:

@@ -2,7 +2,8 @@
 
 They wait in `waiting.<dataset>`, typed, in the shape of raw. When everything a record points at has come, all
 of its rows move to raw, and its lines in meta.quarantine say by which run (released_by), so that a run that
-does not publish can put them back. When a file is retracted, the records that pointed into it come here.
+does not publish can put them back. When a file is retracted, the records that pointed into it come here. A record
+whose key came again meanwhile (corrections.py) waits no longer.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from data_checks.contract import KEYS, ORPHAN_CODES, REFERENCES, datasets
 from ingestion.sqltext import literal, quoted
-from ingestion.warehouse import raw
+from ingestion.warehouse import corrections, raw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,15 +48,19 @@ def release(con: duckdb.DuckDBPyConnection, run_id: str, namespaces: Mapping[str
     while waiting := [name for name in datasets() if _has_rows(con, f"warehouse.waiting.{quoted(name)}")]:
         _find_orphans(con, "waiting", waiting, namespaces)
         each = " union ".join(f"select load_id, source_row from warehouse.waiting.{quoted(name)}" for name in waiting)
+        corrected = "select load_id, source_row from warehouse.meta.quarantine where released_load is not null"
         con.execute(
-            f"create or replace temp table {MOVED} as ({each}) except (select load_id, source_row from {ORPHANS})"
+            f"create or replace temp table {MOVED} as "
+            f"({each}) except (select load_id, source_row from {ORPHANS}) except ({corrected})"
         )
         if not _has_rows(con, MOVED):
             break
         con.execute("begin")
         _move(con, "waiting", "raw")
         con.execute(
-            f"update warehouse.meta.quarantine set released_by = ? where {_has_moved('quarantine')}", [run_id]
+            f"update warehouse.meta.quarantine set released_by = ?, released_at = "
+            f"(select started_at from warehouse.meta.runs where run_id = ?) where {_has_moved('quarantine')}",
+            [run_id, run_id],
         )
         con.execute("commit")
 
@@ -64,12 +69,17 @@ def undo(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Put back what a run released. To be called within a transaction of the warehouse."""
     con.execute(
         f"create or replace temp table {MOVED} as "
-        "select distinct load_id, source_row from warehouse.meta.quarantine where released_by = ?",
+        "select distinct load_id, source_row from warehouse.meta.quarantine "
+        "where released_by = ? and released_load is null",
         [run_id],
     )
     if _has_rows(con, MOVED):
         _move(con, "raw", "waiting")
-    con.execute("update warehouse.meta.quarantine set released_by = null where released_by = ?", [run_id])
+    con.execute(
+        "update warehouse.meta.quarantine set released_by = null, released_load = null, released_at = null "
+        "where released_by = ?",
+        [run_id],
+    )
 
 
 def withdraw(con: duckdb.DuckDBPyConnection, load_id: str, namespaces: Mapping[str, str]) -> None:
@@ -82,6 +92,7 @@ def withdraw(con: duckdb.DuckDBPyConnection, load_id: str, namespaces: Mapping[s
     _remember_ids(con, f"load_id = {literal(load_id)}", namespaces)
     raw.delete_load(con, "warehouse", load_id)
     con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load_id])
+    corrections.reopen(con, load_id)
     while True:
         _find_orphans(con, "raw", list(datasets()), namespaces, only_gone=True)
         con.execute(f"create or replace temp table {MOVED} as select distinct load_id, source_row from {ORPHANS}")
@@ -137,7 +148,8 @@ def _find_orphans(
             with known as ({known}),
             pointing as (
                 select *, {_space("source", target, namespaces)} as space
-                from warehouse.{schema}.{quoted(dataset)} where {quoted(column)} is not null
+                from warehouse.{schema}.{quoted(dataset)}
+                where {quoted(column)} is not null and not coalesce(is_gone, false)
             )
             select load_id, source_row, ?, ?, ?, {key}
             from pointing anti join known on known.space = pointing.space and known.id = pointing.{quoted(column)}

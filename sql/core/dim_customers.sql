@@ -1,48 +1,41 @@
 -- Customers, each person once: ids that customer_links joins share one key. No name, no contact data.
 -- grain: customer_key
+-- Each column as the first says it that says anything, in the order in which the sources are believed.
 with
-customers as (select * from staging.stg_customers),
-customer_links as (select * from staging.stg_customer_links),
+records as (select * from core.dim_customer_records),
 
-mastered as (
-    select
-        coalesce(customer_links.master_customer_key, customers.customer_key) as master_key,
-        customers.*
-    from customers
-    left join customer_links on customers.customer_key = customer_links.customer_key
-),
-
--- The master's own record speaks first, then the lowest id, so that a rerun answers the same.
-chosen as (
-    select *
-    from mastered
-    qualify row_number() over (
-        partition by master_key order by case when customer_key = master_key then 0 else 1 end, customer_key, source
-    ) = 1
-),
-
--- A source whose mapping names churned_at says so itself; where no mapping tells, one date in the data does.
 declares_churn as (
+    select split_part(record_key, ':', 1) as customer_namespace, bool_or(is_churn_declared) as is_churn_declared
+    from records
+    group by split_part(record_key, ':', 1)
+),
+
+-- Whether a customer was lost is said by the first source that tells of losses at all: there, no date means no loss.
+known as (
     select
-        split_part(customers.customer_key, ':', 1) as customer_namespace,
-        bool_or(coalesce(sources.is_churn_declared, customers.churned_at is not null)) as is_churn_declared
-    from customers
-    left join raw.sources as sources on customers.source = sources.source
-    group by split_part(customers.customer_key, ':', 1)
+        records.*,
+        declares_churn.is_churn_declared as is_told_of_churn,
+        min(case when records.is_churn_declared then records.belief_no end) over (
+            partition by records.customer_key
+        ) as churn_belief_no
+    from records
+    inner join declares_churn on split_part(records.record_key, ':', 1) = declares_churn.customer_namespace
 )
 
 select
-    chosen.master_key as customer_key,
-    chosen.source,
-    split_part(chosen.master_key, ':', 1) as customer_namespace,
-    coalesce(chosen.customer_type, 'unknown') as customer_type,
-    coalesce(chosen.tier, 'unknown') as tier_now,
-    coalesce(nullif(trim(chosen.region), ''), 'unknown') as region_now,
-    coalesce(chosen.segment, 'unknown') as segment,
-    coalesce(chosen.is_core, false) as is_core,
-    chosen.account_manager_id,
-    chosen.signup_at,
-    chosen.churned_at,
-    declares_churn.is_churn_declared
-from chosen
-inner join declares_churn on split_part(chosen.master_key, ':', 1) = declares_churn.customer_namespace
+    customer_key,
+    min_by(source, belief_no) as source,
+    split_part(customer_key, ':', 1) as customer_namespace,
+    coalesce(min_by(told_customer_type, belief_no) filter (where told_customer_type is not null), 'unknown')
+        as customer_type,
+    coalesce(min_by(told_tier, belief_no) filter (where told_tier is not null), 'unknown') as tier_now,
+    coalesce(min_by(told_region, belief_no) filter (where told_region is not null), 'unknown') as region_now,
+    coalesce(min_by(told_segment, belief_no) filter (where told_segment is not null), 'unknown') as segment,
+    coalesce(min_by(told_is_core, belief_no) filter (where told_is_core is not null), false) as is_core,
+    min_by(told_account_manager_id, belief_no) filter (where told_account_manager_id is not null)
+        as account_manager_id,
+    min_by(told_signup_at, belief_no) filter (where told_signup_at is not null) as signup_at,
+    min(case when belief_no = coalesce(churn_belief_no, 1) then told_churned_at end) as churned_at,
+    bool_or(is_told_of_churn) as is_churn_declared
+from known
+group by customer_key

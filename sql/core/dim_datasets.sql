@@ -19,7 +19,7 @@ reply_sources as (
 ),
 
 counted as (
-    select 'customers' as dataset, source, count(*) as row_count from staging.stg_customers group by source
+    select 'customers' as dataset, source, count(*) as row_count from staging.stg_customer_records group by source
     union all
     select 'customer_tier_history', source, count(*) from staging.stg_customer_tier_history group by source
     union all

@@ -1,13 +1,12 @@
--- Tier and region of each customer over time: from the exported history, else from the exports themselves.
+-- Tier, region and account manager of each customer over time: from the exported history, else from the exports.
 -- grain: customer_key, valid_from
 -- valid_to is exclusive. The first known tier reaches back to 1900 with tier_basis = assumed: a guess, shown as one.
+-- So does the first known account manager; NULL where nobody named one.
 with
 history as (select * from staging.stg_customer_tier_history),
 customer_ids as (select * from core.dim_customer_ids),
 customers as (select * from core.dim_customers),
-exported as (select * from raw.customers),
-loads as (select * from raw.loads),
-sources as (select * from raw.sources),
+states as (select * from core.dim_customer_states),
 run as (select * from raw.run),
 
 declared_starts as (
@@ -31,33 +30,31 @@ declared as (
 
 declared_customers as (select distinct customer_key from declared),
 
--- A source that only sends the present tier: each export says what held at its data_through. Of several versions
--- in one export the newest one held.
+-- A source that only sends the present tier: what each export said held at its data_through, from the first on that
+-- said anything of tier or region.
 seen as (
-    select
-        coalesce(customer_ids.customer_key, sources.customer_namespace || ':' || exported.customer_id) as customer_key,
-        exported.tier, exported.region, loads.data_through as valid_from, exported.load_seq as said_last
-    from exported
-    inner join sources on exported.source = sources.source
-    inner join loads on exported.load_id = loads.load_id
-    cross join run
-    left join customer_ids
-        on sources.customer_namespace || ':' || exported.customer_id = customer_ids.named_key
-    left join declared_customers
-        on coalesce(customer_ids.customer_key, sources.customer_namespace || ':' || exported.customer_id)
-            = declared_customers.customer_key
-    where loads.data_through <= run.as_of
-        and (exported.tier is not null or exported.region is not null)
-        and declared_customers.customer_key is null
-    qualify row_number() over (
-        partition by exported.source, exported.customer_id, exported.load_id
-        order by exported.version_key desc, exported.source_row desc
-    ) = 1
+    select customer_key, told_tier as tier, told_region as region, valid_from, cast(1 as bigint) as said_last
+    from (
+        select
+            states.*,
+            count(coalesce(states.told_tier, states.told_region)) over (
+                partition by states.customer_key order by states.valid_from
+                rows between unbounded preceding and current row
+            ) as known_count
+        from states
+        left join declared_customers on states.customer_key = declared_customers.customer_key
+        where declared_customers.customer_key is null
+    ) as undeclared
+    where known_count > 0
 ),
 
 points as (
     select customer_key, valid_from, tier, region
-    from (select * from declared union all select * from seen) as both_kinds
+    from (
+        select customer_key, tier, region, valid_from, said_last from declared
+        union all
+        select customer_key, tier, region, valid_from, said_last from seen
+    ) as both_kinds
     qualify row_number() over (
         partition by customer_key, valid_from order by said_last desc, tier, region
     ) = 1
@@ -103,16 +100,70 @@ spans as (
     select * from assumed
     union all
     select * from undated
+),
+
+tier_spans as (
+    select
+        *,
+        coalesce(
+            lead(valid_from) over (partition by customer_key order by valid_from),
+            cast('9999-12-31 00:00:00' as timestamp)
+        ) as valid_to
+    from spans
+),
+
+manager_points as (
+    select
+        customer_key, valid_from, told_account_manager_id as account_manager_id,
+        count(told_account_manager_id) over (
+            partition by customer_key order by valid_from rows between unbounded preceding and current row
+        ) as known_count
+    from states
+),
+
+manager_changes as (
+    select
+        *,
+        row_number() over (partition by customer_key order by valid_from) as change_no,
+        lag(account_manager_id) over (partition by customer_key order by valid_from) as manager_before
+    from manager_points
+    where known_count > 0
+),
+
+manager_starts as (
+    select
+        customer_key, account_manager_id,
+        case when change_no = 1 then cast('1900-01-01 00:00:00' as timestamp) else valid_from end as valid_from
+    from manager_changes
+    where change_no = 1 or account_manager_id is distinct from manager_before
+    union all
+    select customers.customer_key, customers.account_manager_id, cast('1900-01-01 00:00:00' as timestamp)
+    from customers
+    left join manager_changes on customers.customer_key = manager_changes.customer_key
+    where manager_changes.customer_key is null
+),
+
+manager_spans as (
+    select
+        *,
+        coalesce(
+            lead(valid_from) over (partition by customer_key order by valid_from),
+            cast('9999-12-31 00:00:00' as timestamp)
+        ) as valid_to
+    from manager_starts
 )
 
+-- Both divide all time from 1900 on, so that every moment lies in exactly one pair.
 select
-    spans.customer_key, spans.valid_from,
-    coalesce(
-        lead(spans.valid_from) over (partition by spans.customer_key order by spans.valid_from),
-        cast('9999-12-31 00:00:00' as timestamp)
-    ) as valid_to,
-    coalesce(spans.tier, 'unknown') as tier,
-    coalesce(nullif(trim(spans.region), ''), nullif(customers.region_now, 'unknown'), 'unknown') as region,
-    spans.tier_basis
-from spans
-left join customers on spans.customer_key = customers.customer_key
+    tier_spans.customer_key,
+    greatest(tier_spans.valid_from, coalesce(manager_spans.valid_from, tier_spans.valid_from)) as valid_from,
+    least(tier_spans.valid_to, coalesce(manager_spans.valid_to, tier_spans.valid_to)) as valid_to,
+    coalesce(tier_spans.tier, 'unknown') as tier,
+    coalesce(nullif(trim(tier_spans.region), ''), nullif(customers.region_now, 'unknown'), 'unknown') as region,
+    tier_spans.tier_basis,
+    manager_spans.account_manager_id
+from tier_spans
+left join customers on tier_spans.customer_key = customers.customer_key
+left join manager_spans
+    on tier_spans.customer_key = manager_spans.customer_key and manager_spans.valid_from < tier_spans.valid_to
+    and tier_spans.valid_from < manager_spans.valid_to

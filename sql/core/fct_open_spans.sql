@@ -7,6 +7,8 @@ tickets as (select * from staging.stg_tickets),
 -- A call or notice may carry a word in its status column too; only these two kinds of event move a ticket.
 status_events as (
     select * from staging.stg_ticket_events where status is not null and event_type in ('created', 'status')
+    -- Of a creation and a change of status that share an instant, the change says what holds from then on.
+    qualify row_number() over (partition by ticket_key, event_seq, occurred_at order by event_type desc) = 1
 ),
 
 with_history as (select distinct ticket_key from status_events),

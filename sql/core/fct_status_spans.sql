@@ -5,6 +5,8 @@
 with
 events as (
     select * from core.fct_ticket_events where status is not null and event_type in ('created', 'status')
+    -- Of a creation and a change of status that share an instant, the change says what holds from then on.
+    qualify row_number() over (partition by ticket_key, event_seq, occurred_at order by event_type desc) = 1
 ),
 clock as (select * from core.dim_clock where calendar_id = 'office'),
 run as (select * from raw.run),

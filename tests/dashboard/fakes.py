@@ -294,6 +294,23 @@ META = {
             "code": ["bad_id", "bad_datetime", "bad_datetime"],
         }
     ),
+    "released": pl.DataFrame(
+        {
+            "source_row": [4, 5],
+            "code": ["bad_id", "orphan_customer"],
+            "released_load": ["20250701T000000-001", None],
+            "released_at": [_LOADED] * 2,
+        }
+    ),
+    "disagreements": pl.DataFrame(
+        {
+            "column_name": ["segment", "tier"],
+            "believed_source": ["crm", "crm"],
+            "other_source": ["shop", "shop"],
+            "shared_count": [7_043, 400],
+            "differing_count": [265, 0],
+        }
+    ),
     "checks": pl.DataFrame(
         {
             "stage": ["exports", "marts"],

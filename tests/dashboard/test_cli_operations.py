@@ -102,6 +102,12 @@ def test_quarantine_lists_rows(aftercare: Callable[..., Answer], home: Path) -> 
     assert header == ["source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original"]
 
 
+def test_quarantine_lists_what_was_released_only_if_asked(aftercare: Callable[..., Answer], home: Path) -> None:
+    told = aftercare("quarantine", "--all", "--home", home, "--format", "csv")
+    header = next(csv.reader(io.StringIO(told.out)))
+    assert header[-2:] == ["released_at", "released_load"]
+
+
 def test_a_second_run_is_told_that_one_is_going_on(aftercare: Callable[..., Answer], tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "exports").mkdir()
@@ -132,7 +138,7 @@ def test_check_accepts_a_sample_and_rejects_something_else(
     other.write_text("a,b\n1,2\n", encoding="utf-8")
     told = aftercare("check", other, *asked)
     assert (told.code, told.json["verdict"]) == (1, "reject")
-    assert told.json["faults"][0]["sentence"]
+    assert told.json["message"].startswith(told.json["faults"][0]["sentence"])
 
 
 def test_the_demo_stays_out_of_a_home_with_real_sources(

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 TOLD = (
     *("unmatched_file", "file_still_changing", "same_content", "retracted_file", "changed_while_reading"),
     *("nothing_loaded", "check_failed", "accuracy_below_target", "too_many_held_back", "unmapped_column"),
-    *("mostly_held_back", "nothing_found", "no_rows", "hidden_rows"),
+    *("mostly_held_back", "nothing_found", "no_rows", "hidden_rows", "hidden_columns"),
+    *("new_column", "gone_column", "renamed_column"),
     *("absent_column", "sheet_chosen", "collapsed_differently", "sources_apart", "rows_not_chosen", "none_chosen"),
+    *("unnamed_cells", "merged_cells", "ambiguous_dates"),
     *("calendar_gap", "calendar_assumed", "prune_failed"),
 )
 
@@ -71,6 +73,9 @@ FIELDS = {
     "collapsed_differently": ("file", "dataset", "column", "count"),
     "unmapped_column": ("file", "columns"),
     "absent_column": ("file", "columns"),
+    "new_column": ("file", "columns"),
+    "gone_column": ("file", "columns"),
+    "renamed_column": ("file", "columns"),
     "sheet_chosen": ("file", "sheet", "others"),
     "nothing_found": ("folder",),
     "nothing_loaded": (),

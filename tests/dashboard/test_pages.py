@@ -3,12 +3,14 @@
 import os
 from datetime import UTC, date, datetime, timedelta
 
+import polars as pl
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from ingestion.warehouse.kpis import KpiQuestionInvalid
 from tests.dashboard.conftest import OpenPage
-from tests.dashboard.fakes import ALL_DATASETS, FakeQuery, FakeSnapshot
+from tests.dashboard.fakes import ALL_DATASETS, META, FakeQuery, FakeSnapshot
 
 pytestmark = pytest.mark.slow
 
@@ -175,6 +177,32 @@ def test_loads_add_up_and_reasons_are_named(open_page: OpenPage) -> None:
     assert metrics(page)["入库率"] == "99.00%"
     assert any("编号格式不对" in str(frame.value.to_dict()) for frame in page.dataframe)
     assert any("sample/new.csv" in markdown.value for markdown in page.markdown)
+
+
+def test_disagreements_of_sources_and_releases_are_counted_in_words(open_page: OpenPage) -> None:
+    page = open_page("data_quality")
+    (told,) = [table.value for table in page.dataframe if "采信的来源" in table.value.columns]
+    assert told.to_dict("records")[0] == {
+        "列": "客户细分",
+        "采信的来源": "crm",
+        "另一来源": "shop",
+        "两边都有的客户": 7_043,
+        "说法不同": 265,
+        "占比": "3.76%",
+    }
+    assert "另有 2 条隔离原因已解除：1 条由后来的文件重新带来同一编号，1 条所引用的对象已到齐。" in captions(page)
+
+
+def test_a_snapshot_of_an_older_version_still_opens(
+    open_page: OpenPage, fake_query: FakeQuery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meta(snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
+        if name in ("released", "disagreements"):
+            raise KpiQuestionInvalid("unknown_table", table=name)
+        return META[name]
+
+    monkeypatch.setattr(fake_query, "meta", meta)
+    assert not open_page("data_quality").exception
 
 
 def test_a_login_is_asked_where_the_port_is_open(

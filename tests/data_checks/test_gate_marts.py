@@ -176,3 +176,15 @@ def test_the_named_catalog_is_checked_not_the_first(con: Connection, model: Buil
     con.execute("update build.marts.mart_backlog_daily set open_count = 1")
     assert run_mart_checks(con, "build", {"marts.mart_backlog_daily": GRAIN}).verdict == "pass"
     assert run_mart_checks(con, "memory", {"marts.mart_backlog_daily": GRAIN}).verdict == "stop"
+
+
+@pytest.mark.parametrize(("endless", "codes"), [(False, set()), (True, {"endless_customer_link"})])
+def test_customer_links_that_run_in_a_circle_stop_the_night(
+    con: Connection, model: Build, endless: bool, codes: set[str]
+) -> None:
+    model("marts.mart_tier_moves", [MOVES])
+    ids = [{"named_key": f"crm:{name}", "customer_key": "crm:A", "is_endless": endless} for name in "AB"]
+    model("core.dim_customer_ids", ids)
+    result = check(con, {"marts.mart_tier_moves": (*GRAIN, "tier_from"), "core.dim_customer_ids": ("named_key",)})
+    assert {failed.code for failed in result.failed} == codes
+    assert result.verdict == ("stop" if endless else "pass")

@@ -193,6 +193,31 @@ def test_a_ticket_without_messages_keeps_the_response_that_the_ticket_tells_of(r
     assert rows == [("T1", 600, "met"), ("T2", 1800, "met")]
 
 
+AT_ONE_INSTANT = {
+    "raw.run": RUN,
+    "raw.sources": ONE_SOURCE,
+    "raw.tickets": "ticket_id | created_at | status\n T1 | 2025-06-20 02:00 | solved",
+    "raw.ticket_events": """
+        ticket_id | event_seq | event_type | occurred_at      | status | actor_role
+        ----------+-----------+------------+------------------+--------+-----------
+        T1        | 1         | created    | 2025-06-20 02:00 | solved |
+        T1        | 1         | status     | 2025-06-20 02:00 | open   |
+        T1        | 9         | message    | 2025-06-20 02:30 |        | agent
+        T1        | 9         | status     | 2025-06-20 02:30 | solved |
+    """,
+}
+
+
+def test_a_reply_and_the_change_it_makes_share_an_instant_and_both_happened(run_model: RunModel) -> None:
+    columns = "response_calendar_seconds, resolution_calendar_seconds, is_open"
+    assert run_model("core.fct_tickets", AT_ONE_INSTANT, columns) == [(1800, 1800, False)]
+
+
+def test_of_two_states_of_one_instant_the_change_holds(run_model: RunModel) -> None:
+    spans = run_model("core.fct_status_spans", AT_ONE_INSTANT, "event_seq, status")
+    assert spans == [(1, "open"), (9, "solved")]
+
+
 def test_a_history_that_stops_short_does_not_keep_a_ticket_open(run_model: RunModel) -> None:
     tickets = """
         ticket_id | created_at       | resolved_at      | status
