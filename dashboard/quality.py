@@ -10,9 +10,9 @@ import polars as pl
 import streamlit as st
 
 from dashboard import charts, formats, parts, shapes, theme, words
+from dashboard.metrics.query import NoSuchTable
 from data_checks import contract
 from data_checks.rules import rules
-from ingestion.warehouse.kpis import KpiQuestionInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -139,7 +139,7 @@ def _later_table(view: View, name: str) -> pl.DataFrame:
     """A table of meta, empty where an older version wrote the snapshot: the next night brings it."""
     try:
         return view.meta(name)
-    except KpiQuestionInvalid:
+    except NoSuchTable:
         return pl.DataFrame()
 
 

@@ -37,6 +37,10 @@ _connections: dict[Path, duckdb.DuckDBPyConnection] = {}
 _lock = threading.Lock()
 
 
+class NoSuchTable(KpiQuestionInvalid):
+    """The snapshot has no such table: it was misspelt, or an older version wrote the snapshot."""
+
+
 def _cursor(file: Path) -> duckdb.DuckDBPyConnection:
     """A cursor of the process's one read-only connection to a snapshot file, which the caller closes.
 
@@ -291,7 +295,7 @@ def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
     """A table of the run's records: run, loads, checks, quarantine, findings, datasets, targets."""
     full = f"meta.{name}"
     if full not in snapshot.columns:
-        raise KpiQuestionInvalid("unknown_table", table=full)
+        raise NoSuchTable("unknown_table", table=full)
     return snapshot.run(Query(f"select * from {full}", ()))
 
 

@@ -8,7 +8,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from ingestion.warehouse.kpis import KpiQuestionInvalid
+from dashboard.metrics.query import NoSuchTable
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.fakes import ALL_DATASETS, META, FakeQuery, FakeSnapshot
 
@@ -198,7 +198,7 @@ def test_a_snapshot_of_an_older_version_still_opens(
 ) -> None:
     def meta(snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
         if name in ("released", "disagreements"):
-            raise KpiQuestionInvalid("unknown_table", table=name)
+            raise NoSuchTable("unknown_table", table=name)
         return META[name]
 
     monkeypatch.setattr(fake_query, "meta", meta)
