@@ -102,7 +102,7 @@ def check_in(
         if isinstance(error, MappingInvalid):
             raise
         reasons = [Reason(0, "", "", fault.code) for fault in error.findings]
-        return CheckResult("reject", faults=error.findings, reasons=reasons), None
+        return CheckResult("reject", rows_read=error.rows_read, faults=error.findings, reasons=reasons), None
     namespaces = {name: known.customer_namespace for name, known in sources.items()}
     judge_references(con, CATALOG, [*landed, one], None, namespaces=namespaces)
     return _result(con, one), one

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from data_checks.gist import gist, place
-from ingestion import gates, inbox, publishing
+from ingestion import drift, gates, inbox, publishing
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
@@ -20,7 +20,7 @@ from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
 from ingestion.progress import Silent
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import ledger, raw, snapshots, spark, waiting
+from ingestion.warehouse import corrections, ledger, raw, snapshots, spark, waiting
 from ingestion.warehouse.errors import AsOfTooLate, WarehouseError
 
 if TYPE_CHECKING:
@@ -136,7 +136,8 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
     Raises:
         Stopped: a file cannot be taken in. Every file is read first, so that all faults are told at once.
     """
-    tonight.progress.stage("land", len(arrivals))
+    paths = [arrival.file.path for arrival in arrivals]
+    tonight.progress.stage("land", len(arrivals), sum(path.stat().st_size for path in paths if path.exists()))
     landed: list[Landed] = []
     for number, arrival in enumerate(arrivals, start=1):
         tonight.progress.part(arrival.file.path.name)
@@ -150,10 +151,12 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
         if one.sha256 != arrival.sha256:
             tonight.tell("stop", Finding("changed_while_reading", {"file": one.file}), load_id)
         landed.append(one)
+        tonight.progress.done(one.bytes, one.rows_read)
         log.info("landed %s/%s %s: %s records", one.source, one.feed, one.file, one.rows_read)
         reached("landed_file")
     judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=waiting.namespaces_of(sources))
     reached("references_judged")
+    drift.tell(tonight.con, landed)
     for one in landed:
         for finding in one.notes:
             tonight.tell("note", finding, one.load_id)
@@ -180,10 +183,11 @@ def append(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) 
             landing = f"scratch.landing.{quoted(f'{one.load_id}__waiting__{dataset}')}"
             raw.append(tonight.con, "waiting", dataset, landing, load_seq)
         ledger.record_quarantine(tonight.con, load, f"scratch.landing.{quoted(f'{one.load_id}__held')}")
-        ledger.record_load(tonight.con, load)
+        ledger.record_load(tonight.con, load, one.headings)
         tonight.con.execute("commit")
         tonight.loads.append(load)
         reached("load_appended")
+    corrections.release(tonight.con, tonight.run_id, sources)
     waiting.release(tonight.con, tonight.run_id, waiting.namespaces_of(sources))
     reached("waiting_judged")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from data_checks import gate
-from ingestion import pipeline
+from ingestion import mapping, pipeline
 from ingestion.settings import Settings
 from ingestion.warehouse import engines, models, snapshots
 
@@ -155,6 +155,16 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     """A small shop of the test's own, see shop_in."""
     with shop_in(tmp_path) as shop:
         yield shop
+
+
+@pytest.fixture(scope="module")
+def helpdesk_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The plain contract as the only source: every check reads every mapping there is, and many need no other."""
+    folder = tmp_path_factory.mktemp("mappings")
+    (folder / "helpdesk").symlink_to(mapping.SHIPPED / "helpdesk")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(mapping, "SHIPPED", folder)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -102,3 +102,24 @@ def test_wrong_names_are_wrong_usage_not_a_verdict(
     orders = write(tmp_path, "orders.csv", ORDERS)
     with pytest.raises(MappingInvalid):
         check_file(orders, source, feed, {}, {name: Path(path) for name, path in context.items()}, now=NOW)
+
+
+def test_a_trial_reads_what_is_joined_from_the_folder_of_the_file(tmp_path: Path) -> None:
+    own = tmp_path / "mappings" / "desk"
+    own.mkdir(parents=True)
+    join = "[[feeds.orders.joins]]\nfile = 'shops\\.csv'\non = 'shop'\nprefix = 'shop.'\n"
+    (own / "source.toml").write_text("[feeds.orders.datasets.orders]\n" + join, encoding="utf-8")
+    columns = (
+        "id,order_id\nbuyer,customer_id\nat,ordered_at\npaid,amount\nshop.kind,order_kind\n=paid,status\nshop,\n"
+    )
+    (own / "orders.csv").write_text("their_heading,our_column\n" + columns, encoding="utf-8")
+    orders = write(tmp_path, "orders.csv", "id,buyer,at,paid,shop\nO001,C001,2025-06-01 10:00:00,10,7\n")
+
+    def codes() -> list[str]:
+        result = check_file(orders, "desk", "orders", {}, {}, own_mappings=own.parent, now=NOW)
+        assert (result.verdict, result.rows_loaded) == ("accept", 1)
+        return [finding.code for finding in result.warnings]
+
+    assert codes() == ["joined_file_missing", "absent_column"]
+    write(tmp_path, "shops.csv", "shop,kind\n7,sale\n")
+    assert codes() == []

@@ -34,9 +34,20 @@ def test_a_feed_takes_what_the_source_declares_and_may_differ(tmp_path: Path) ->
     assert feed.headings == ("number", "opened", "state")
 
 
+def test_a_source_says_how_far_it_is_believed_and_whose_ids_its_masters_are(tmp_path: Path) -> None:
+    toml = 'customer_namespace = "ours"\ncustomer_precedence = 10\nmaster_namespace = "group"\n' + FEEDS
+    declared = load_source(source(tmp_path / "desk", toml))
+    assert (declared.customer_precedence, declared.master_namespace) == (10, "group")
+    silent = load_source(source(tmp_path / "shop", 'customer_namespace = "ours"\n' + FEEDS))
+    assert (silent.customer_precedence, silent.master_namespace) == (100, "ours")
+
+
 @pytest.mark.parametrize(
     ("toml", "complaint"),
     [
+        ("customer_precedence = '1'\n" + FEEDS, "customer_precedence is a whole number"),
+        ("customer_precedence = true\n" + FEEDS, "customer_precedence is a whole number"),
+        ("master_namespace = 1\n" + FEEDS, "master_namespace is text"),
         ("datetime_fromat = 'iso'\n" + FEEDS, "unknown option datetime_fromat"),
         ("[feeds.tickets]\ndelimeter = ';'\n" + FEEDS, "unknown option feeds.tickets.delimeter"),
         ("timezone = 'Mars/Base'\n" + FEEDS, "Mars/Base"),
@@ -44,7 +55,7 @@ def test_a_feed_takes_what_the_source_declares_and_may_differ(tmp_path: Path) ->
         ("id_pattern = '['\n" + FEEDS, "unterminated"),
         ("time_order = 'ignore'\n" + FEEDS, "time_order"),
         ("data_through = 'yesterday'\n" + FEEDS, "data_through"),
-        ("[feeds.tickets]\nheader_row = 0\n" + FEEDS, "header_row"),
+        ("[feeds.tickets]\nheader_row = -1\n" + FEEDS, "header_row"),
         ("[feeds.tickets]\nmay_be_empty = 1\n" + FEEDS, "may_be_empty"),
         ("[feeds.tickets]\ndelimiter = '||'\n" + FEEDS, "one character"),
         ("[feeds.tickets.datasets.tikets]\n", "no such dataset: tikets"),

@@ -24,6 +24,20 @@ from tests.ingestion.conftest import Shop, passing
 MODEL = "-- One row per case.\n-- grain: case_no\n"
 
 
+# A second source that knows some of the sample's customers, so that there is something to disagree on.
+SHOP = {
+    "source.toml": 'customer_namespace = "sample"\ncustomer_precedence = 10\ndata_through = "filename"\n'
+    "[feeds.customers.datasets.customers]\n",
+    "customers.csv": "their_heading,our_column\nid,customer_id\nsegment,segment\nmanager,account_manager_id\n",
+}
+SHOP_CUSTOMERS = "id,segment,manager\nC0000001,家庭,AM001\nC0000002,,AM002\nC0000003,家庭,\n"
+
+
+def write_text(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def spark_here() -> Iterator[None]:
     """Skips where Spark cannot run, or fails where `spark` is required. Java compiles less: shorter, same rows."""
@@ -40,14 +54,17 @@ def spark_here() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def both(spark_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The snapshots of one night of sample exports, as catalogs `duckdb` and `spark`."""
+    """The snapshots of one night of samples and of a shop of its customers, as catalogs `duckdb` and `spark`."""
     root = tmp_path_factory.mktemp("both")
     write_samples(root / "exports", tickets=1_500, seed=7, until=date(2026, 6, 30))
+    write_text(root / "exports" / "shop" / "customers-2026-06-30.csv", SHOP_CUSTOMERS)
     with pytest.MonkeyPatch.context() as patch, duckdb.connect() as con:
         patch.setattr(gate, "run_export_checks", lambda *_, **__: passing("exports"))
         patch.setattr(gate, "run_mart_checks", lambda *_, **__: passing("marts"))
         for engine in ("duckdb", "spark"):
             home = root / engine
+            for name, text in SHOP.items():
+                write_text(home / "mappings" / "shop" / name, text)
             outcome = pipeline.run(root / "exports", Settings(home=home, settle_seconds=0), engine=engine)
             assert outcome.verdict == "published", outcome.findings
             assert outcome.published is not None
