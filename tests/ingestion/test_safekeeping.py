@@ -49,11 +49,11 @@ def edited(file: Path, old: str, new: str) -> None:
     models._load_models.cache_clear()
 
 
-def everything_said(shop: Shop, error: Exception) -> str:
-    """Log, ledger and what stands on stderr."""
+def everything_said(shop: Shop, *errors: Exception) -> str:
+    """Log, ledger and, for a run that failed, what stands on stderr."""
     logs = "".join(file.read_text(encoding="utf-8") for file in (shop.home / "logs").iterdir())
     ledger = str(shop.ledger("from meta.findings")) + str(shop.ledger("from meta.runs"))
-    return logs + ledger + cli.explain(error)[0]
+    return "".join([logs, ledger, *(cli.explain(error)[0] for error in errors)])
 
 
 def test_what_is_written_is_for_its_owner_alone(shop: Shop) -> None:
@@ -80,7 +80,7 @@ def test_nor_is_one_that_a_predicate_of_the_mapping_stumbles_over(shop: Shop) ->
         lines.write('where = "cast(subject as int) = 1"\n')
     outcome = shop.night()
     assert (outcome.verdict, codes(outcome)) == ("stopped", [("stop", "mapping_invalid")])
-    said = everything_said(shop, outcome.findings)
+    said = everything_said(shop)
     assert "source.toml" in said
     assert SUBJECT not in said
 
