@@ -130,11 +130,12 @@ class ColumnsMissing(IngestionError):
     mapping: str
     missing: list[str]
     present: list[str]
+    spare: list[str]
 
     @property
     def nearest(self) -> dict[str, str]:
-        """For each missing heading, the most alike one present. Chinese headings are short, hence 0.4."""
-        pairs = ((name, get_close_matches(name, self.present, n=1, cutoff=0.4)) for name in self.missing)
+        """For each missing heading, the most alike one that nothing else uses. Chinese ones are short, hence 0.4."""
+        pairs = ((name, get_close_matches(name, self.spare, n=1, cutoff=0.4)) for name in self.missing)
         return {name: alike[0] for name, alike in pairs if alike}
 
     @property

@@ -77,7 +77,8 @@ def check_headings(export: str, feed: Feed, headings: Sequence[str]) -> list[Fin
     for dataset in feed.datasets:
         missing = dataset.missing(present)
         if missing:
-            raise ColumnsMissing(export, dataset.file, missing, [*filter(None, headings), *sorted(feed.brought)])
+            found = [*filter(None, headings), *sorted(feed.brought)]
+            raise ColumnsMissing(export, dataset.file, missing, found, [h for h in found if h not in used])
     absent = [h for h in used if h not in present]
     unknown = [h for h in dict.fromkeys(headings) if h and not feed.knows(h)]
     findings = [("absent_column", absent), ("unmapped_column", unknown)]
