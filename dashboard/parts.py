@@ -27,7 +27,8 @@ LISTED: Final = 12
 def data_state(view: View) -> None:
     """One line on how far the data reach; red when a night was missed or publishing is held."""
     snapshot = view.snapshot
-    behind = snapshot.age(datetime.now(UTC).replace(tzinfo=None))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    behind = snapshot.age(now)
     fields = {
         "as_of": formats.instant(snapshot.as_of, view.zone),
         "age": formats.age(behind, view.lang),
@@ -36,7 +37,9 @@ def data_state(view: View) -> None:
     if snapshot.is_held:
         st.error(view.t("banner.held", **fields), icon=":material/pause_circle:")
     elif behind > OLD_AFTER:
-        st.error(view.t("banner.old", **fields), icon=":material/schedule:")
+        # Published just now and old all the same: the exports end early, and no run is to blame.
+        reason = "exports_end" if now - snapshot.published_at <= OLD_AFTER else "old"
+        st.error(view.t(f"banner.{reason}", **fields), icon=":material/schedule:")
     else:
         st.caption(view.t("banner.fresh", **fields))
 

@@ -132,7 +132,9 @@ def disagreements(view: View) -> None:
     told = frame.with_columns(
         pl.Series("differing_share", shares, dtype=pl.String), pl.Series("column_name", names, dtype=pl.String)
     )
-    parts.table(view, _only(told.sort("differing_count", descending=True), _DISAGREEMENT_COLUMNS))
+    parts.table(
+        view, _only(told.sort("differing_count", descending=True, maintain_order=True), _DISAGREEMENT_COLUMNS)
+    )
 
 
 def _later_table(view: View, name: str) -> pl.DataFrame:

@@ -66,6 +66,13 @@ class ExportUnreadable(IngestionError):
 
 
 @dataclass(eq=False)
+class FormatUnknown(IngestionError):
+    """Neither the name nor source.toml says how the file is to be read."""
+
+    code: ClassVar[str] = "unknown_format"
+
+
+@dataclass(eq=False)
 class PasswordProtected(IngestionError):
     """Encrypted: there is nothing to read without a password."""
 
@@ -140,8 +147,13 @@ class ColumnsMissing(IngestionError):
 
     @property
     def finding(self) -> Finding:
-        plain = super().finding
-        return Finding(plain.code, {**plain.fields, "nearest": _plain(self.nearest)})
+        # Of a file that lost its header the first record stands where the headings should be: none is told but
+        # those that are like what is missing.
+        told = {name: value for name, value in super().finding.fields.items() if name not in ("present", "spare")}
+        return Finding(self.code, {**told, "nearest": _plain(self.nearest)})
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.export} lacks {', '.join(self.missing)}"
 
 
 @dataclass(eq=False)
@@ -211,3 +223,8 @@ class MappingInvalid(IngestionError):
     code: ClassVar[str] = "mapping_invalid"
     detail: str
     line: int = 0
+
+    @property
+    def finding(self) -> Finding:
+        plain = super().finding
+        return plain if self.line else Finding("mapping_file_invalid", plain.fields)

@@ -7,19 +7,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
-from ingestion.errors import Finding
+from ingestion.errors import DataThroughMissing, Finding
 from ingestion.landing.joins import files_beside, identity
+from ingestion.landing.through import named_end
 from ingestion.mapping import find_exports
 from ingestion.warehouse.snapshots import sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
     from pathlib import Path
 
     from ingestion.mapping import ExportFile, Feed, Source
 
-LoadKey = tuple[str, str, str]
-"""Source, feed and content hash: what makes a file the same file, whatever its name."""
+LoadKey = tuple[str, str, str, "datetime | None"]
+"""Source, feed and content hash: what makes a file the same file, whatever its name; and see _day_named."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def look(
     """Find tonight's files: those of a feed, settled, and not known by content from an earlier night.
 
     Args:
-        known: what earlier nights took in: (source, feed, sha256) -> "loaded" or "retracted".
+        known: what earlier nights took in -> "loaded" or "retracted", each with how far it goes and with None.
         settle_seconds: a file changed less than this ago is waited for, once; if it changes again meanwhile,
             it is left for the next night.
     """
@@ -68,15 +70,27 @@ def look(
             inbox.findings.append(Finding("file_still_changing", {"file": name}))
             continue
         feed = sources[file.source].feed(file.feed)
-        key = (file.source, file.feed, identity(file.path, feed, digest))
+        content = identity(file.path, feed, digest)
+        key = (file.source, file.feed, content, _day_named(feed, file.path.name))
         if key in taken:
             inbox.findings.append(Finding("same_content", {"file": name, "other": taken[key]}))
-        elif known.get(key) == "retracted":
-            inbox.findings.append(Finding("retracted_file", {"file": name, "sha256": key[2]}))
+        elif known.get((file.source, file.feed, content, None)) == "retracted":
+            inbox.findings.append(Finding("retracted_file", {"file": name, "sha256": content}))
         elif key not in known:
             taken[key] = name
-            inbox.arrivals.append(Arrival(file, feed, key[2]))
+            inbox.arrivals.append(Arrival(file, feed, content))
     return inbox
+
+
+def _day_named(feed: Feed, file_name: str) -> datetime | None:
+    """The end of the day that a complete export speaks of, where its name tells it; None of anything else.
+
+    What was gone yesterday and is back today makes a file like that of the day before: it says something new.
+    """
+    try:
+        return named_end(feed, file_name) if feed.mode == "full" else None
+    except DataThroughMissing:
+        return None
 
 
 def _name(exports: Path, path: Path) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ingestion.errors import MappingInvalid
-from ingestion.mapping_columns import dataset_map, file_of, refuse_unknown
+from ingestion.mapping_columns import dataset_map, file_of, refuse_unknown, written_text
 from ingestion.mapping_joins import join
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def load_source(*folders: Path) -> Source:
     """
     origin = file_of(folders, "source.toml")
     try:
-        declared = tomllib.loads(origin.read_text(encoding="utf-8"))
+        declared = tomllib.loads(written_text(origin))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingInvalid(str(origin), str(error)) from error
     feeds = declared.pop("feeds", {})

@@ -34,7 +34,8 @@ class ColumnMap:
         text with a blank, and then what is missing is left out. Empty for a constant and for `#record`.
     otherwise: further alternatives, for records in which the earlier ones say nothing (`a ?? b`): the first with
         a value counts, and of a column with a values file the first whose value stands there.
-    is_micros: the instant under the heading, as microseconds since 1970 UTC.
+    is_micros: the instant under the heading, as microseconds since 1970 UTC; of `#micros at + id` the id tells
+        events of one instant apart.
     is_first: of a list in one cell, separated by semicolons, the first entry.
     required: the heading must be there and every record must have a value.
     """
@@ -212,10 +213,19 @@ def _values(folders: Sequence[Path], dataset: str, column: str) -> dict[str, str
     return None
 
 
+def written_text(file: Path) -> str:
+    """A file that a person edits. Chinese Excel and Notepad save in GB18030, or with a byte order mark."""
+    content = file.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("gb18030")
+
+
 @lru_cache(maxsize=256)
 def _read_text(file: Path, changed_at: int) -> str:
     """One values file serves several feeds; `changed_at` makes an edited file a new one."""
-    return file.read_text(encoding="utf-8-sig")
+    return written_text(file)
 
 
 def _read_csv(file: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

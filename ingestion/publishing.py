@@ -145,7 +145,8 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
         select distinct source, source as customer_namespace from warehouse.meta.loads
         where state = 'loaded' and source not in (select source from scratch.raw.sources)"""
     )
-    # A file of master data often tells no instant of its own: it goes as far as its source went that night.
+    # A file of master data often tells no instant of its own: it goes as far as its source went that night, or, if it
+    # came alone, as far as its source had gone before.
     # A complete export may lie in several files: it begins with the first load of its night, which alone is marked.
     # One that reaches beyond as_of says nothing yet about what is gone. load_seq is here the order of how far exports
     # reach, so that an old one that was loaded late is not taken for the newest.
@@ -153,7 +154,11 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
         """insert into scratch.raw.loads by name
         with loaded as (
             select * replace (
-                coalesce(data_through, max(data_through) over (partition by source, run_id)) as data_through
+                coalesce(
+                    data_through,
+                    max(data_through) over (partition by source, run_id),
+                    max(data_through) over (partition by source order by load_seq)
+                ) as data_through
             )
             from warehouse.meta.loads where state = 'loaded'
         ),

@@ -176,9 +176,9 @@ def _show(done: Connected, file: Path, source: str, feed: str, command: str) -> 
 def _row(done: Connected, column: Column) -> dict[str, object]:
     proposed = list(_proposed(done, column.heading))
     sures = dict.fromkeys(t(f"cli.connect.sureness.{one['sure']}") for one in proposed)
-    dates = [t("cli.connect.types.real", share=f"{column.real_instants / column.filled:.0%}")] * bool(
-        column.real_instants
-    )
+    dates: list[str] = []
+    if column.real_instants:
+        dates.append(t("cli.connect.types.real", share=f"{column.real_instants / column.filled:.0%}"))
     for one in column.formats[:FORMATS_SHOWN]:
         plain = f"{one.format} {one.share:.1%}"
         ambiguous = t("cli.connect.types.ambiguous", format=one.format, share=f"{one.share:.1%}")

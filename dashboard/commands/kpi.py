@@ -42,14 +42,14 @@ def kpi(
     entry = _entry(load_kpis(), kpi)
     wanted = _filter(date_from, date_to, where)
     settings = shared.settings(home)
-    rows = _values(settings.home, entry, wanted, by or [], period)
+    asked, rows = _values(settings.home, entry, wanted, by or [], period)
     if form == "table":
-        _show_table(entry, rows, by or [], settings.business_timezone)
+        _show_table(entry, asked, rows, by or [], settings.business_timezone)
     else:
         shared.show_rows(rows, list(rows[0]) if rows else [], form)
 
 
-def _show_table(kpi: Kpi, rows: list[dict[str, object]], by: list[str], zone: str) -> None:
+def _show_table(kpi: Kpi, asked: Filter, rows: list[dict[str, object]], by: list[str], zone: str) -> None:
     """The values as a person reads them: in their unit, under words."""
     from dashboard import formats
     from dashboard.labels import Labels
@@ -73,7 +73,8 @@ def _show_table(kpi: Kpi, rows: list[dict[str, object]], by: list[str], zone: st
         return
     as_of = rows[0]["as_of"]
     when = local(as_of, zone) if isinstance(as_of, datetime) else formats.MISSING
-    typer.echo(t("cli.kpi.title", label=kpi.label[LANG], kpi=kpi.id, as_of=when, zone=zone))
+    dates = {"first": formats.day(asked.date_from), "last": formats.day(asked.date_to)}
+    typer.echo(t("cli.kpi.title", label=kpi.label[LANG], kpi=kpi.id, **dates, as_of=when, zone=zone))
     told = [shown(row) for row in rows]
     shared.show_rows(told, list(told[0]), "table", zone)
 
@@ -117,7 +118,10 @@ def _filter(date_from: str | None, date_to: str | None, where: Sequence[str] | N
     return Filter(shared.day(date_from), shared.day(date_to), values)
 
 
-def _values(home: object, kpi: Kpi, wanted: Filter, by: list[str], period: Period) -> list[dict[str, object]]:
+def _values(
+    home: object, kpi: Kpi, wanted: Filter, by: list[str], period: Period
+) -> tuple[Filter, list[dict[str, object]]]:
+    """The values, and the filter with the dates they are of."""
     from pathlib import Path
 
     from dashboard.labels import named
@@ -132,7 +136,7 @@ def _values(home: object, kpi: Kpi, wanted: Filter, by: list[str], period: Perio
         known = query.dimension_values(snapshot, Scope.everything(), name)
         for value in wanted.where[name]:
             shared.one_of(f"--where {name}", value, dict.fromkeys([*known, *_agreed(name)]), named(name))
-    return rows
+    return query.complete_filter(snapshot, wanted), rows
 
 
 def _agreed(dimension: str) -> list[str]:

@@ -61,9 +61,12 @@ def report(outcome: Outcome, zone: str) -> None:
     """What came of a run: findings on stderr, the result on stdout."""
     from dashboard.words import local, sentence
 
+    names = [load.file for load in outcome.loads]
     for load in outcome.loads:
+        # The sheets of one workbook are loads of the same name.
+        file = f"{load.file} ({load.source}/{load.feed})" if names.count(load.file) > 1 else load.file
         counts = {key: value for key, value in vars(load).items() if key.startswith("rows_")}
-        typer.echo(t("cli.run.rows", file=load.file, **counts))
+        typer.echo(t("cli.run.rows", file=file, **counts))
     for severity, finding in outcome.findings[:FINDINGS_SHOWN]:
         typer.echo(f"[{t(f'cli.run.{severity}')}] {sentence(t, LANG, finding)}", err=True)
     if len(outcome.findings) > FINDINGS_SHOWN:

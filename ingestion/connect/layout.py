@@ -29,6 +29,8 @@ LINES_LOOKED_AT = 200
 ROWS_ABOVE = 20
 SAMPLE_BYTES = 4 << 20
 _CONTAINERS = ("csv", "xlsx", "xls", "parquet")
+_TEXTS = ("csv", "json", "ndjson", "xes")
+_PAGES = ("HTML", "XML 2003")
 _HIGH_RUNS = re.compile(rb"[\x80-\xff]+")
 _MOSTLY = 0.9
 
@@ -119,7 +121,12 @@ def _container(path: Path, likely: str, work: Path) -> tuple[str, Path]:
         except WrongFormat as error:
             first = first or error
             continue
-        return (likely if format == "csv" and likely else format), content
+        if format != "csv":
+            return format, content
+        if first and first.found in _PAGES:
+            raise first
+        # Many a system writes text and calls it .xls.
+        return (likely if likely in _TEXTS else "csv"), content
     raise first or WrongFormat(path.name, likely, "unknown")
 
 

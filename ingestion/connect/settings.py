@@ -183,7 +183,10 @@ def with_scales(evidence: Evidence, one: DatasetProposal) -> tuple[DatasetPropos
 
 
 def file_pattern(path: Path, feed: str) -> str:
-    """A pattern for this file and its later editions, with other digits; '' where the feed's name will do."""
+    """For this file and its later editions: other digits, or a date added. '' where the feed's name will do."""
     if Feed(source="", name=feed, datasets=()).matches(path.name):
         return ""
-    return re.sub("[0-9]+", "[0-9]+", "".join(c if c.isalnum() or c in " _" else re.escape(c) for c in path.name))
+    stem = re.sub(r"(\.[A-Za-z]+)*$", "", path.name)
+    escaped = "".join(c if c.isalnum() or c in " _" else re.escape(c) for c in stem)
+    extensions = re.escape(path.name[len(stem) :])
+    return re.sub("[0-9]+", "[0-9]+", escaped) + "([-_ (（]?[0-9].*)?" + extensions

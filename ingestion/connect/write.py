@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ingestion.connect.propose import TO_FILL
 from ingestion.errors import Finding, MappingInvalid
 from ingestion.mapping import SHIPPED, load_source
+from ingestion.mapping_columns import written_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,7 +80,7 @@ def target_of(own: Path, source: str, feed: str, *, force: bool) -> Target:
             raise ConnectRefused(code, {"source": source, "folder": str(folder)})
         return Target(folder, feed, "", {}, is_known=False)
     try:
-        declared = file.read_text(encoding="utf-8")
+        declared = written_text(file)
         entry = tomllib.loads(declared).get("feeds", {}).get(feed)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise MappingInvalid(str(file), str(error)) from error
@@ -229,11 +230,16 @@ def _try(target: Target, files: Mapping[str, str]) -> None:
 def _fill(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding=_encoding(name))
 
 
 def _replace(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.new")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_text(text, encoding=_encoding(file.name))
     os.replace(draft, file)
+
+
+def _encoding(name: str) -> str:
+    """Excel takes a CSV without a byte order mark for the code page of the country, and Chinese for noise."""
+    return "utf-8-sig" if name.endswith(".csv") else "utf-8"

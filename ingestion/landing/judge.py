@@ -107,12 +107,16 @@ def _judge_casts(con: DuckDBPyConnection, typed: Typed) -> None:
 
 
 def _exclude(con: DuckDBPyConnection, typed: Typed) -> None:
-    """Leave out rows that `where` does not choose. Their casts are judged by now: no fault goes unseen."""
+    """Leave out rows that `where` does not choose. Their casts are judged by now: no fault goes unseen.
+
+    What says that a key is gone is always heard: what made it a row once may be gone as well.
+    """
     if not typed.map.where:
         return
     with predicates_of(typed.map):
         con.execute(
-            f"insert into {EXCLUDED} select _row, ? from {typed.view} where not coalesce({typed.map.where}, false)",
+            f"insert into {EXCLUDED} select _row, ? from {typed.view} where not coalesce({typed.map.where}, false) "
+            "and not is_gone",
             [typed.map.name],
         )
     con.execute(
@@ -121,11 +125,13 @@ def _exclude(con: DuckDBPyConnection, typed: Typed) -> None:
 
 
 def chosen_findings(con: DuckDBPyConnection, map: DatasetMap, rows_read: int, file: str) -> Finding | None:
-    """How many records of the file `where` left out of a dataset; None where it is not declared."""
+    """How many records of the file `where` left out of a dataset; None where it left none out."""
     if not map.where:
         return None
     row = con.execute(f"select count(*) from {EXCLUDED} where dataset = ?", [map.name]).fetchone()
-    fields: dict[str, str | int] = {"file": file, "dataset": map.name, "count": row[0] if row else 0, "of": rows_read}
+    if row is None or row[0] == 0:
+        return None
+    fields: dict[str, str | int] = {"file": file, "dataset": map.name, "count": row[0], "of": rows_read}
     return Finding("rows_not_chosen", {**fields, "where": map.where})
 
 

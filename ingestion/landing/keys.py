@@ -27,7 +27,8 @@ def version_key(map: DatasetMap) -> str:
         # Instants and counters alike keep their order as text, once counters have equal length.
         padded = f"case when regexp_full_match({text}, '[0-9]{{1,20}}') then lpad({text}, 20, '0') else {text} end"
         parts.append(f"coalesce({padded}, '')")
-    return f"concat_ws('|', {', '.join(parts)})"
+    # A blank sorts before the point of a fraction: 10:00:00 and a counter is older than 10:00:00.5 and another.
+    return f"concat_ws(' ', {', '.join(parts)})"
 
 
 def _key(map: DatasetMap) -> str:

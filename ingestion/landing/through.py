@@ -62,7 +62,10 @@ def data_through(
             wanted = column.name == declared or (declared == "newest" and _happened(one.map.name, column.name))
             if column.type == "instant" and wanted:
                 table = landing_table(catalog, landed.table(one.map.name))
-                row = con.execute(f"select max({quoted(column.name)}) from {table}").fetchone()
+                # What is gone need not be right in anything but its key and version: an order that was never won
+                # may name a day years ahead.
+                judged = "true" if column.name in one.map.version else "not is_gone"
+                row = con.execute(f"select max({quoted(column.name)}) from {table} where {judged}").fetchone()
                 newest += [row[0]] if row and row[0] else []
     return max(newest, default=None)
 

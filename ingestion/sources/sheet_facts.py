@@ -98,5 +98,9 @@ class XlsFacts:
 
 
 def zeros_in(number_format: str) -> int:
-    """To how many digits a number format fills up with zeros; 0 where it does anything else."""
-    return len(number_format) if len(number_format) > 1 and not number_format.strip("0") else 0
+    """To how many digits a number format fills up with zeros; 0 where it does anything else.
+
+    Of its sections the first is for what an id can be; the others are for negative numbers, 0 and texts.
+    """
+    first = number_format.partition(";")[0]
+    return len(first) if len(first) > 1 and not first.strip("0") else 0

@@ -160,7 +160,14 @@ class _SheetScan:
             facts.faults.setdefault(self.row, {})[self.column] = fault
         elif self.kind == "n" and (digits := self.zeros.get(self.style)):
             facts.padded.setdefault(self.row, {})[self.column] = digits
-        is_blank = int(self.text) in self.blank_texts if self.kind == "s" else self.text.isspace()
+        if self.kind == "s":
+            number = int(self.text)
+            # calamine takes what lies before the first text for the first.
+            if number < 0:
+                raise ValueError("a text by a number below 0")
+            is_blank = number in self.blank_texts
+        else:
+            is_blank = self.text.isspace()
         self.is_filled = self.is_filled or not is_blank
 
 

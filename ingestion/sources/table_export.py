@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ingestion.errors import ExportEmpty, ExportUnreadable, MappingInvalid
+from ingestion.errors import ExportEmpty, FormatUnknown, MappingInvalid
 from ingestion.sources.decode import decoded, garbled
 from ingestion.sources.delimited import read_delimited
 from ingestion.sources.json_records import read_json, read_ndjson
@@ -39,7 +39,7 @@ def read_export(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) -> 
     """
     format = feed.format_of(path.name)
     if not format:
-        raise ExportUnreadable(path.name, "unknown extension and no format declared")
+        raise FormatUnknown(path.name)
     if feed.skip_rows_after_header and format != "csv":
         raise MappingInvalid(f"{feed.source}/source.toml", "skip_rows_after_header is for delimited text only")
     if path.stat().st_size == 0:

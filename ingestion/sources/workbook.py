@@ -24,7 +24,7 @@ from ingestion.errors import (
     SheetTooWide,
 )
 from ingestion.sources.cells import cell_text
-from ingestion.sources.records import Records, check_headings
+from ingestion.sources.records import Records, as_declared, check_headings
 from ingestion.sources.sheet_facts import SheetFacts, WorkbookFacts, XlsFacts
 from ingestion.sources.sheet_rows import Filling, Span
 from ingestion.sources.sheet_xml import XlsxFacts
@@ -131,7 +131,8 @@ class Sheet:
             first = [feed.header_row] if feed.header_row else range(1, SEARCHED_ROWS + 1)
             spans = self.spans if feed.header_rows > 1 else []
             found = [
-                Header(row + feed.header_rows - 1, _headings(rows, spans, row, feed.header_rows)) for row in first
+                Header(row + feed.header_rows - 1, as_declared(feed, _headings(rows, spans, row, feed.header_rows)))
+                for row in first
             ]
             # Of equals the first: `min` keeps the order.
             self._header = min(found, key=lambda one: (len(feed.missing(one.headings)), -_named(one)))

@@ -51,7 +51,7 @@ def read_xes(con: DuckDBPyConnection, export: str, path: Path, feed: Feed) -> Re
     starts, ends = array("q"), array("q")
     bad: list[BadRecord] = []
     seen: dict[str, None] = {}
-    log = _Log(export)
+    log = _Log(export, frozenset(names))
     for number, event in enumerate(log.events(path), start=1):
         starts.append(event.start)
         ends.append(event.end)
@@ -137,8 +137,9 @@ class _Log:
     A document type is refused, and with it every entity, so no log can grow while it is read.
     """
 
-    def __init__(self, export: str) -> None:
+    def __init__(self, export: str, wanted: frozenset[str]) -> None:
         self.export = export
+        self.wanted = wanted
         self.nested: dict[str, None] = {}
         self._open: list[str] = []
         self._heading = ""
@@ -186,7 +187,8 @@ class _Log:
             self._attribute(self._case, f"case:{key}", name, attributes)
         elif inside == "event":
             self._attribute(self._event, key, name, attributes)
-        elif "trace" in self._open or "event" in self._open:
+        # Below the log at most a trace and its event lead here, however deep it goes.
+        elif {"trace", "event"} & set(self._open[1:3]):
             self.nested[self._heading] = None
         self._open.append(name)
 
@@ -210,7 +212,9 @@ class _Log:
             self._finish_trace()
 
     def _finish_trace(self) -> None:
-        told = {**self._case.cells, **_times(self._trace)}
+        # Every event tells them, so only those that the mapping asks for: a trace can have as many names as events.
+        times = {heading: text for heading, text in _times(self._trace).items() if heading in self.wanted}
+        told = {**self._case.cells, **times}
         for position, event in enumerate(self._trace, start=1):
             event.cells |= {**told, "event:position": str(position)}
             event.named_twice |= self._case.named_twice

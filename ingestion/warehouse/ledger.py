@@ -191,10 +191,15 @@ def record_checks(
     con.execute("commit")
 
 
-def known_files(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], str]:
-    """(source, feed, sha256) -> loaded or retracted, of every file ever taken in: neither is loaded again."""
-    rows = con.execute("select source, feed, sha256, state from warehouse.meta.loads order by load_seq").fetchall()
-    return {(source, feed, sha256): state for source, feed, sha256, state in rows}
+def known_files(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str, datetime | None], str]:
+    """(source, feed, sha256, how far it goes) -> loaded or retracted, of every file ever taken in.
+
+    Neither is loaded again. Each stands there a second time with None, for what its content alone tells apart.
+    """
+    rows = con.execute(
+        "select source, feed, sha256, data_through, state from warehouse.meta.loads order by load_seq"
+    ).fetchall()
+    return {(*file, end): state for *file, through, state in rows for end in (None, through)}
 
 
 def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:

@@ -21,11 +21,20 @@ loads as (
     where all_loads.data_through <= run.as_of
 ),
 
-complete_exports as (
+-- Of two complete exports that reach equally far the later one corrects the earlier, which then never was.
+standing_exports as (
     select source, feed, export_no, max(data_through) as data_through
     from loads
-    where export_no > 0
     group by source, feed, export_no
+    qualify row_number() over (
+        partition by source, feed, max(data_through), export_no > 0 order by export_no desc
+    ) = 1
+),
+
+exports as (
+    select
+        *, lead(data_through) over (partition by source, feed order by export_no) as next_data_through
+    from standing_exports
 ),
 
 -- Of several versions in exports that reach equally far the newest one held.
@@ -33,7 +42,7 @@ statements as (
     select
         sources.customer_namespace || ':' || exported.customer_id as record_key,
         exported.source, coalesce(sources.customer_precedence, 100) as precedence,
-        loads.feed, loads.export_no, loads.data_through as valid_from, exported.version_key,
+        loads.data_through as valid_from, exports.next_data_through, exported.version_key,
         -- A tombstone says that there is nothing to say any more.
         coalesce(exported.is_gone, false) as is_gone,
         case when not coalesce(exported.is_gone, false) then exported.tier end as tier,
@@ -42,6 +51,8 @@ statements as (
     from exported
     inner join sources on exported.source = sources.source
     inner join loads on exported.load_id = loads.load_id
+    inner join exports
+        on loads.source = exports.source and loads.feed = exports.feed and loads.export_no = exports.export_no
     qualify row_number() over (
         partition by exported.source, exported.customer_id, loads.data_through
         order by exported.version_key desc, exported.load_seq desc, exported.source_row desc
@@ -54,7 +65,7 @@ looked_around as (
         max(version_key) over (
             partition by record_key, source order by valid_from rows between unbounded preceding and 1 preceding
         ) as newest_before,
-        lead(export_no) over (partition by record_key, source, feed order by valid_from) as next_export_no
+        lead(valid_from) over (partition by record_key, source order by valid_from) as next_valid_from
     from statements
 ),
 
@@ -69,18 +80,21 @@ told as (
     union all
     -- The first complete export that no longer names a customer says that it is gone.
     select
-        looked_around.record_key, looked_around.source, looked_around.precedence, complete_exports.data_through,
-        looked_around.version_key, cast(null as varchar), cast(null as varchar), cast(null as varchar)
+        record_key, source, precedence, next_data_through, version_key,
+        cast(null as varchar), cast(null as varchar), cast(null as varchar)
     from looked_around
-    inner join complete_exports
-        on looked_around.source = complete_exports.source and looked_around.feed = complete_exports.feed
-        and looked_around.export_no + 1 = complete_exports.export_no
-    where looked_around.next_export_no is null or looked_around.next_export_no > complete_exports.export_no
+    where next_data_through is not null and (next_valid_from is null or next_valid_from > next_data_through)
+),
+
+-- Among sources of equal precedence the newest version is believed, so there a version matters that says the same.
+rivals as (
+    select record_key, precedence from told group by record_key, precedence having min(source) <> max(source)
 ),
 
 compared as (
     select
         *,
+        lag(version_key) over (partition by record_key, source order by valid_from) as version_before,
         row_number() over (partition by record_key, source order by valid_from) as statement_no,
         lag(tier) over (partition by record_key, source order by valid_from) as tier_before,
         lag(region) over (partition by record_key, source order by valid_from) as region_before,
@@ -97,9 +111,11 @@ changes as (
         ) as valid_to
     from compared
     left join customer_ids on compared.record_key = customer_ids.named_key
+    left join rivals on compared.record_key = rivals.record_key and compared.precedence = rivals.precedence
     where compared.statement_no = 1 or compared.tier is distinct from compared.tier_before
         or compared.region is distinct from compared.region_before
         or compared.account_manager_id is distinct from compared.manager_before
+        or (rivals.record_key is not null and compared.version_key is distinct from compared.version_before)
 ),
 
 moments as (select distinct customer_key, valid_from from changes),
@@ -113,7 +129,9 @@ standing as (
             partition by moments.customer_key, moments.valid_from
             order by
                 changes.precedence, case when changes.record_key = changes.customer_key then 0 else 1 end,
-                changes.record_key, changes.version_key desc, changes.valid_from desc, changes.source
+                changes.record_key,
+                coalesce(nullif(changes.version_key, ''), cast(changes.valid_from as varchar)) desc,
+                changes.valid_from desc, changes.source
         ) as belief_no
     from moments
     inner join changes

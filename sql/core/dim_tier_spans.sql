@@ -19,10 +19,10 @@ declared_starts as (
 
 -- Where a stretch ends and no other begins, the tier is not known until one does.
 declared as (
-    select customer_key, tier, region, valid_from, cast(1 as bigint) as said_last
+    select customer_key, tier, region, valid_from, 'known' as tier_basis, cast(1 as bigint) as said_last
     from declared_starts
     union all
-    select customer_key, cast(null as varchar), region, valid_to, cast(0 as bigint)
+    select customer_key, cast(null as varchar), region, valid_to, 'known', cast(0 as bigint)
     from declared_starts
     cross join run
     where valid_to <= run.as_of
@@ -30,30 +30,50 @@ declared as (
 
 declared_customers as (select distinct customer_key from declared),
 
--- A source that only sends the present tier: what each export said held at its data_through, from the first on that
--- said anything of tier or region.
+undeclared as (
+    select
+        states.customer_key, states.valid_from, states.told_tier, states.told_region,
+        count(states.told_tier) over (
+            partition by states.customer_key order by states.valid_from
+            rows between unbounded preceding and current row
+        ) as tier_count,
+        count(states.told_region) over (
+            partition by states.customer_key order by states.valid_from
+            rows between unbounded preceding and current row
+        ) as region_count,
+        first_value(states.told_tier ignore nulls) over (
+            partition by states.customer_key order by states.valid_from
+            rows between unbounded preceding and unbounded following
+        ) as first_tier,
+        first_value(states.told_region ignore nulls) over (
+            partition by states.customer_key order by states.valid_from
+            rows between unbounded preceding and unbounded following
+        ) as first_region
+    from states
+    left join declared_customers on states.customer_key = declared_customers.customer_key
+    where declared_customers.customer_key is null
+),
+
+-- A source that only sends the present tier: what each export said held at its data_through. One source may tell of
+-- the region long before another, connected later, tells of the tier: the first that is told reaches back, each alone.
 seen as (
-    select customer_key, told_tier as tier, told_region as region, valid_from, cast(1 as bigint) as said_last
-    from (
-        select
-            states.*,
-            count(coalesce(states.told_tier, states.told_region)) over (
-                partition by states.customer_key order by states.valid_from
-                rows between unbounded preceding and current row
-            ) as known_count
-        from states
-        left join declared_customers on states.customer_key = declared_customers.customer_key
-        where declared_customers.customer_key is null
-    ) as undeclared
-    where known_count > 0
+    select
+        customer_key,
+        case when tier_count = 0 then first_tier else told_tier end as tier,
+        case when region_count = 0 then first_region else told_region end as region,
+        valid_from,
+        case when tier_count = 0 and first_tier is not null then 'assumed' else 'known' end as tier_basis,
+        cast(1 as bigint) as said_last
+    from undeclared
+    where tier_count + region_count > 0
 ),
 
 points as (
-    select customer_key, valid_from, tier, region
+    select customer_key, valid_from, tier, region, tier_basis
     from (
-        select customer_key, tier, region, valid_from, said_last from declared
+        select customer_key, tier, region, valid_from, tier_basis, said_last from declared
         union all
-        select customer_key, tier, region, valid_from, said_last from seen
+        select customer_key, tier, region, valid_from, tier_basis, said_last from seen
     ) as both_kinds
     qualify row_number() over (
         partition by customer_key, valid_from order by said_last desc, tier, region
@@ -62,17 +82,19 @@ points as (
 
 changes as (
     select
-        customer_key, valid_from, tier, region,
+        customer_key, valid_from, tier, region, tier_basis,
         row_number() over (partition by customer_key order by valid_from) as change_no,
+        lag(tier_basis) over (partition by customer_key order by valid_from) as basis_before,
         lag(tier) over (partition by customer_key order by valid_from) as tier_before,
         lag(region) over (partition by customer_key order by valid_from) as region_before
     from points
 ),
 
 known as (
-    select customer_key, valid_from, tier, region, 'known' as tier_basis
+    select customer_key, valid_from, tier, region, tier_basis
     from changes
     where change_no = 1 or tier is distinct from tier_before or region is distinct from region_before
+        or tier_basis <> basis_before
 ),
 
 assumed as (

@@ -10,7 +10,7 @@ events as (
 ),
 
 messages as (
-    select events.ticket_key, events.event_seq, events.occurred_at, events.actor_role
+    select events.ticket_key, events.event_seq, events.occurred_at, events.event_type, events.actor_role
     from events
     inner join open_spans on events.ticket_key = open_spans.ticket_key
     where open_spans.ended_at is null
@@ -21,7 +21,7 @@ messages as (
 ordered as (
     select
         ticket_key, actor_role,
-        lag(actor_role) over (partition by ticket_key order by event_seq, occurred_at) as role_before
+        lag(actor_role) over (partition by ticket_key order by event_seq, occurred_at, event_type) as role_before
     from messages
 )
 

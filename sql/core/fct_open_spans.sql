@@ -5,10 +5,12 @@
 with
 tickets as (select * from staging.stg_tickets),
 -- A call or notice may carry a word in its status column too; only these two kinds of event move a ticket.
+-- Of a creation and a change of status that share an instant, the change says what holds from then on.
 status_events as (
-    select * from staging.stg_ticket_events where status is not null and event_type in ('created', 'status')
-    -- Of a creation and a change of status that share an instant, the change says what holds from then on.
-    qualify row_number() over (partition by ticket_key, event_seq, occurred_at order by event_type desc) = 1
+    select ticket_key, event_seq, occurred_at, max_by(status, event_type) as status
+    from staging.stg_ticket_events
+    where status is not null and event_type in ('created', 'status')
+    group by ticket_key, event_seq, occurred_at
 ),
 
 with_history as (select distinct ticket_key from status_events),

@@ -3,10 +3,12 @@
 -- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Calendar seconds and open
 -- seconds of the office calendar; NULL where the export's order contradicts its times.
 with
+-- Of a creation and a change of status that share an instant, the change says what holds from then on.
 events as (
-    select * from core.fct_ticket_events where status is not null and event_type in ('created', 'status')
-    -- Of a creation and a change of status that share an instant, the change says what holds from then on.
-    qualify row_number() over (partition by ticket_key, event_seq, occurred_at order by event_type desc) = 1
+    select source, ticket_key, event_seq, occurred_at, max_by(status, event_type) as status
+    from core.fct_ticket_events
+    where status is not null and event_type in ('created', 'status')
+    group by source, ticket_key, event_seq, occurred_at
 ),
 clock as (select * from core.dim_clock where calendar_id = 'office'),
 run as (select * from raw.run),

@@ -34,7 +34,7 @@ teams as (
     inner join spans on events.ticket_key = spans.ticket_key
     where events.team is not null and (spans.open_span_count > 0 or events.occurred_at <= spans.last_ended_at)
     qualify row_number() over (
-        partition by events.ticket_key order by events.event_seq desc, events.occurred_at desc
+        partition by events.ticket_key order by events.event_seq desc, events.occurred_at desc, events.event_type
     ) = 1
 ),
 

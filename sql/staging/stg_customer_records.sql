@@ -62,12 +62,11 @@ select
     newest.address,
     newest.precedence,
     newest.is_later,
-    -- 1 is believed first: the lower customer_precedence, among equals what is newest.
+    -- 1 is believed first: the lower customer_precedence, among equals what is newest, whichever came in first.
     row_number() over (
         partition by newest.customer_namespace, newest.customer_id
         order by
-            newest.is_later, newest.precedence, newest.version_order desc, newest.data_through desc,
-            newest.load_seq desc, newest.source
+            newest.is_later, newest.precedence, newest.version_order desc, newest.data_through desc, newest.source
     ) as belief_no
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed

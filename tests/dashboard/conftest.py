@@ -10,10 +10,10 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import cli, session
-from data_checks import gate
 from ingestion.samples import write_samples
 from tests.dashboard.asked import Answer
 from tests.dashboard.fakes import FakeQuery
+from tests.gates import open_gate
 
 APP = Path(session.__file__).parent / "app.py"
 
@@ -71,10 +71,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("cli")
     write_samples(root / "exports", tickets=300, until=date(2025, 5, 31))
-    check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "好", "fine")
-    with pytest.MonkeyPatch.context() as patched:
-        for stage in ("run_export_checks", "run_mart_checks"):
-            patched.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (check,)))
+    with open_gate():
         outcome = pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
     assert outcome.verdict == "published", outcome.findings
     return root / "home"

@@ -84,6 +84,12 @@ def test_kpi_answers_in_json(aftercare: Callable[..., Answer], home: Path) -> No
     assert row["value"] == row["numerator"] > 0
 
 
+def test_the_table_says_which_days_it_is_of(aftercare: Callable[..., Answer], home: Path) -> None:
+    asked = ("kpi", "ticket_volume", "--home", home)
+    assert "2025-05-05 " in aftercare(*asked, "--from", "2025-05-05").out.splitlines()[0]
+    assert "2024-06-01 " in aftercare(*asked).out.splitlines()[0]
+
+
 def test_kpi_by_dimension_and_period_adds_up(aftercare: Callable[..., Answer], home: Path) -> None:
     asked = ("kpi", "ticket_volume", "--home", home, "--format", "json")
     total = aftercare(*asked).json[0]["value"]

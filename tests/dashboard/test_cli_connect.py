@@ -54,6 +54,15 @@ def test_json_says_all_that_was_found(aftercare: Callable[..., Answer], export: 
     assert [each.name for each in home.iterdir()] == ["mappings"]
 
 
+def test_a_column_that_is_empty_throughout_is_shown_as_empty(
+    aftercare: Callable[..., Answer], export: Path, tmp_path: Path
+) -> None:
+    export.write_text("备注," + FULL.replace("\nG", "\n,G"), encoding="utf-8")
+    told = aftercare("connect", export, "--source", "crm", "--feed", "tickets", "--home", tmp_path / "home")
+    assert told.code == 0, told.err
+    assert "0%" in next(line for line in told.out.splitlines() if "备注" in line).split()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("lang", "words"), [("zh", "需要人工核对"), ("en", "To be looked at by a person")])
 def test_the_table_speaks_both_languages(lang: str, words: str, export: Path, tmp_path: Path) -> None:
@@ -66,7 +75,7 @@ def test_the_table_speaks_both_languages(lang: str, words: str, export: Path, tm
     again = in_a_process(*asked, AFTERCARE_LANG=lang)
     assert again.returncode == 2
     assert "--force" in again.stderr
-    notes = (tmp_path / "home" / "mappings" / "crm" / "tickets.csv").read_text(encoding="utf-8")
+    notes = (tmp_path / "home" / "mappings" / "crm" / "tickets.csv").read_text(encoding="utf-8-sig")
     assert ("常用标题" in notes) == (lang == "zh")
 
 

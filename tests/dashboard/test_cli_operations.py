@@ -7,14 +7,15 @@ import io
 import json
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from filelock import FileLock
 
 from dashboard.commands import serve, shared
-from data_checks import gate
 from tests.dashboard.asked import Answer, in_a_process
+from tests.gates import open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,19 +38,32 @@ def test_a_run_tells_of_a_file_with_a_header_alone(
     aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AFTERCARE_SETTLE_SECONDS", "0")
-    check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "好", "fine")
-    for stage in ("run_export_checks", "run_mart_checks"):
-        monkeypatch.setattr(gate, stage, lambda *_, **__: gate.GateResult("exports", (check,)))
     exports = tmp_path / "exports" / "helpdesk"
     exports.mkdir(parents=True)
     (exports / "tickets.csv").write_text("ticket_id,customer_id,created_at,status\r\n", encoding="utf-8")
     (exports / "customers.csv").write_text(
         "customer_id,name,tier,created_at\nK-001,Ann,gold,2025-06-01 10:00:00\n", encoding="utf-8"
     )
-    told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
+    with open_gate():
+        told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
     assert told.code == shared.PUBLISHED, told
     assert "header" in told.err
     assert "published" in told.out
+
+
+def test_two_sheets_of_one_workbook_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    from dashboard.commands import nightly
+
+    counts = {"rows_read": 1, "rows_loaded": 1, "rows_quarantined": 0, "rows_duplicate": 0}
+    names = [("a.xlsx", "tickets"), ("a.xlsx", "customers"), ("b.csv", "orders")]
+    loads = [SimpleNamespace(file=file, source="crm", feed=feed, **counts) for file, feed in names]
+    checks = SimpleNamespace(passed=1, warned=0)
+    outcome: Any = SimpleNamespace(
+        loads=loads, findings=[], published=None, verdict="nothing_new", checks=checks, models_built=0
+    )
+    nightly.report(outcome, "UTC")
+    told = [line.split(":")[0] for line in capsys.readouterr().out.splitlines()[:3]]
+    assert told == ["a.xlsx (crm/tickets)", "a.xlsx (crm/customers)", "b.csv"]
 
 
 def test_a_report_that_cannot_be_shown_does_not_change_what_came_of_the_run(

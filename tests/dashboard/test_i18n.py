@@ -25,7 +25,7 @@ TOLD = (
     *("mostly_held_back", "nothing_found", "no_rows", "hidden_rows", "hidden_columns"),
     *("new_column", "gone_column", "renamed_column"),
     *("absent_column", "sheet_chosen", "collapsed_differently", "sources_apart", "rows_not_chosen", "none_chosen"),
-    *("unnamed_cells", "merged_cells", "ambiguous_dates"),
+    *("unnamed_cells", "merged_cells", "ambiguous_dates", "mapping_file_invalid"),
     *("calendar_gap", "calendar_assumed", "prune_failed"),
 )
 
@@ -80,6 +80,7 @@ FIELDS = {
     "nothing_found": ("folder",),
     "nothing_loaded": (),
     "unmatched_file": ("file",),
+    "mapping_file_invalid": ("export", "detail", "line"),
     "file_still_changing": ("file",),
     "same_content": ("file", "other"),
     "retracted_file": ("file", "sha256"),

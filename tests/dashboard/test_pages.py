@@ -79,6 +79,11 @@ def test_old_data_are_announced_in_red(open_page: OpenPage, fake_query: FakeQuer
     assert "夜间批次可能没有发布" in open_page().error[0].value
 
 
+def test_exports_that_end_early_are_not_blamed_on_a_missed_night(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = FakeSnapshot(published_at=datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=1))
+    assert "最近一批已正常发布" in open_page().error[0].value
+
+
 def test_fresh_data_are_a_quiet_line(open_page: OpenPage, fake_query: FakeQuery) -> None:
     fake_query.snapshot = FakeSnapshot(as_of=datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=3))
     page = open_page()
@@ -186,7 +191,7 @@ def test_disagreements_of_sources_and_releases_are_counted_in_words(open_page: O
         "列": "客户细分",
         "采信的来源": "crm",
         "另一来源": "shop",
-        "两边都有的客户": 7_043,
+        "两边都填写的客户": 7_043,
         "说法不同": 265,
         "占比": "3.76%",
     }

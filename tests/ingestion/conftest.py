@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from data_checks import gate
 from ingestion import mapping, pipeline
 from ingestion.settings import Settings
 from ingestion.warehouse import engines, models, snapshots
+from tests.gates import open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -131,21 +131,13 @@ def lay_out(root: Path) -> Shop:
     return shop
 
 
-def passing(stage: str) -> gate.GateResult:
-    """What the gate says when all is well; Great Expectations itself takes seconds."""
-    check = gate.CheckResult(stage, "suite", "expectation", "column", "stop", True, 0, 1, "code", "好", "fine")
-    return gate.GateResult(stage, (check,))
-
-
 @contextmanager
 def shop_in(root: Path) -> Iterator[Shop]:
     """Two customers with a ticket each, exported and not yet taken in; the gate lets everything pass."""
     shop = lay_out(root)
     shop.customers("0601", "C001", "C002")
     shop.tickets("0601", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(gate, "run_export_checks", lambda *_, **__: passing("exports"))
-        patched.setattr(gate, "run_mart_checks", lambda *_, **__: passing("marts"))
+    with open_gate(), pytest.MonkeyPatch.context() as patched:
         patched.setattr(models, "SQL_DIR", shop.sql)
         yield shop
 

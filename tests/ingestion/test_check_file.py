@@ -34,6 +34,12 @@ def test_reasons_name_record_key_column_and_code(tmp_path: Path) -> None:
     ]
 
 
+def test_a_file_without_a_usual_extension_is_refused_as_such(tmp_path: Path) -> None:
+    orders = write(tmp_path, "orders.zip", ORDERS)
+    (fault,) = check_file(orders, "helpdesk", "orders", {}, {}, now=NOW).faults
+    assert fault.code == "unknown_format"
+
+
 def test_a_small_file_of_which_most_is_faulty_is_refused_with_the_main_reason(tmp_path: Path) -> None:
     good, bad = "S-{},K-001,2025-06-01 10:00:00,5\n", "S-{},K-001,01.06.2025,5\n"
     half = ORDERS + "".join(good.format(100 + i) for i in range(2)) + "".join(bad.format(200 + i) for i in range(2))
@@ -63,6 +69,13 @@ def test_options_replace_what_the_source_declares(tmp_path: Path) -> None:
     refused = check_file(orders, "helpdesk", "orders", {}, {}, now=NOW)
     assert (refused.verdict, refused.reasons) == ("reject", [Reason(0, "", "", "missing_column")])
     assert refused.faults[0].fields["mapping"] == "helpdesk/orders.csv"
+
+
+def test_of_a_file_that_lost_its_header_no_record_is_told(tmp_path: Path) -> None:
+    customers = write(tmp_path, "customers.csv", "K-001,Ann Smith,gold\nK-002,Bo Jones,gold\n")
+    result = check_file(customers, "helpdesk", "customers", {}, {}, now=NOW)
+    assert [fault.code for fault in result.faults] == ["missing_column"]
+    assert "Ann" not in str(result)
 
 
 def test_a_missing_file_is_refused_like_an_unreadable_one(tmp_path: Path) -> None:

@@ -62,6 +62,19 @@ def test_a_file_without_instants_goes_as_far_as_its_source_went_that_night(watch
     assert watched.ledger("select data_through from meta.loads where feed = 'customers'") == [(None,)]
 
 
+def test_a_file_without_instants_that_comes_alone_is_not_older_than_what_came_before(watched: Shop) -> None:
+    declare(watched, customers='[feeds.customers]\nmode = "full"')
+    mapping = watched.home / "mappings" / "shop" / "customers.csv"
+    mapping.write_text("their_heading,our_column,required\nid,customer_id,yes\nname,name,\n", encoding="utf-8")
+    watched.night()
+    watched.customers("corrected", "C001", "C009")
+    watched.night()
+    reach = "2025-06-01 15:30:00"
+    assert watched.asked(ORDER.format("customers")) == [(1, reach, True), (3, reach, True)]
+    arrived = "select load_id from {} where feed = 'customers' order by load_seq"
+    assert watched.asked(arrived.format("core.dim_loads")) == watched.ledger(arrived.format("meta.loads"))
+
+
 def test_models_are_told_who_is_believed_and_whose_ids_masters_are(watched: Shop) -> None:
     file = watched.home / "mappings" / "shop" / "source.toml"
     declared = 'customer_precedence = 7\nmaster_namespace = "group"\n'
@@ -70,3 +83,21 @@ def test_models_are_told_who_is_believed_and_whose_ids_masters_are(watched: Shop
     asked = "select customer_namespace, customer_precedence, master_namespace from core.dim_sources where source = "
     assert watched.asked(f"{asked} 'shop'") == [("shop", 7, "group")]
     assert watched.asked(f"{asked} 'olist'") == [("olist", 100, "olist")]
+
+
+def test_what_was_gone_and_is_back_is_back_although_the_file_is_as_it_was(watched: Shop) -> None:
+    declare(watched, customers='[feeds.customers]\nmode = "full"\ndata_through = "filename"')
+    (watched.exports / "shop" / "customers-0601.csv").unlink()
+    for day, ids in {"2025-06-01": ("C001", "C002"), "2025-06-02": ("C001",), "2025-06-03": ("C001", "C002")}.items():
+        watched.customers(day, *ids)
+        watched.night()
+    arrived = "select file, rows_loaded from meta.loads where feed = 'customers' order by load_seq"
+    assert watched.ledger(arrived) == [
+        ("customers-2025-06-01.csv", 2),
+        ("customers-2025-06-02.csv", 1),
+        ("customers-2025-06-03.csv", 2),
+    ]
+    assert watched.night().verdict == "nothing_new"
+    # Of the same day it is the same file, under whatever name.
+    watched.customers("again-2025-06-03", "C001", "C002")
+    assert watched.night().verdict == "nothing_new"

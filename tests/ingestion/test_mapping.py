@@ -34,6 +34,28 @@ def test_a_feed_takes_what_the_source_declares_and_may_differ(tmp_path: Path) ->
     assert feed.headings == ("number", "opened", "state")
 
 
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-8-sig"])
+def test_files_are_read_as_chinese_excel_and_notepad_save_them(tmp_path: Path, encoding: str) -> None:
+    folder = source(tmp_path / "desk", "# 说明\n" + FEEDS, **{"values/status.csv": "their_value,our_value\n"})
+    theirs = {
+        "source.toml": "# 说明\n[feeds.tickets]\nfile = '工单.*'\n" + FEEDS,
+        "tickets.csv": "their_heading,our_column\r\n编号,ticket_id\r\n时间,created_at\r\n状态,status\r\n",
+        "values/status.csv": "their_value,our_value\r\n已完成,solved\r\n",
+    }
+    for name, text in theirs.items():
+        (folder / name).write_bytes(text.encode(encoding))
+    feed = load_source(folder).feed("tickets")
+    assert feed.headings == ("编号", "时间", "状态")
+    assert feed.matches("工单-1.xlsx")
+    assert feed.datasets[0].values["status"] == {"已完成": "solved"}
+
+
+def test_a_slip_of_a_whole_file_names_no_line(tmp_path: Path) -> None:
+    with pytest.raises(MappingInvalid) as slip:
+        load_source(source(tmp_path / "desk", "timezone = 'Mars/Base'\n" + FEEDS))
+    assert slip.value.finding.code == "mapping_file_invalid"
+
+
 def test_a_source_says_how_far_it_is_believed_and_whose_ids_its_masters_are(tmp_path: Path) -> None:
     toml = 'customer_namespace = "ours"\ncustomer_precedence = 10\nmaster_namespace = "group"\n' + FEEDS
     declared = load_source(source(tmp_path / "desk", toml))

@@ -79,7 +79,7 @@ def test_nor_is_one_that_a_predicate_of_the_mapping_stumbles_over(shop: Shop) ->
     with source.open("a", encoding="utf-8") as lines:
         lines.write('where = "cast(subject as int) = 1"\n')
     outcome = shop.night()
-    assert (outcome.verdict, codes(outcome)) == ("stopped", [("stop", "mapping_invalid")])
+    assert (outcome.verdict, codes(outcome)) == ("stopped", [("stop", "mapping_file_invalid")])
     said = everything_said(shop)
     assert "source.toml" in said
     assert SUBJECT not in said
@@ -98,7 +98,10 @@ def test_a_predicate_that_chooses_nothing_is_told(shop: Shop) -> None:
     outcome = shop.night()
     assert codes(outcome) == [("note", "rows_not_chosen")]
     assert (outcome.findings[0][1].fields["count"], outcome.findings[0][1].fields["of"]) == (1, 2)
-    edited(source, "'T001'", "'t-001'")
+    edited(source, "ticket_id = 'T001'", "ticket_id is not null")
+    shop.tickets("0601b", ("T004", "C001", "2025-06-01 11:00:00"))
+    assert codes(shop.night()) == []
+    edited(source, "ticket_id is not null", "ticket_id = 't-001'")
     shop.tickets("0602", ("T003", "C001", "2025-06-02 10:00:00"))
     assert codes(shop.night()) == [("note", "rows_not_chosen"), ("warn", "none_chosen")]
 

@@ -13,6 +13,7 @@ from ingestion.check import check_file
 from ingestion.errors import MappingInvalid
 from ingestion.settings import Settings
 from ingestion.warehouse.kpis import Query
+from tests.gates import open_gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,8 @@ def night(tmp_path: Path) -> Callable[..., query.Snapshot]:
         inbox.mkdir(parents=True)
         for name, content in files.items():
             (inbox / f"{name}.csv").write_text(content, encoding="utf-8")
-        outcome = pipeline.run(exports, Settings(home=home, settle_seconds=0))
+        with open_gate():
+            outcome = pipeline.run(exports, Settings(home=home, settle_seconds=0))
         assert outcome.verdict == "published", outcome.findings
         snapshot = query.open_snapshot(home)
         assert snapshot is not None
@@ -127,6 +129,17 @@ def test_an_invitation_is_gone_once_it_is_answered(night: Callable[..., query.Sn
     assert [key for (key,) in surveys(after, "survey_key")] == [
         "qualtrics:CID_2-EMD_1", "qualtrics:R_1", "qualtrics:R_2",
     ]  # fmt: skip
+
+
+def test_an_invitation_that_bounces_later_reached_nobody(night: Callable[..., query.Snapshot]) -> None:
+    for synced, status in (("2026-03-01 12:00:00", "Pending"), ("2026-03-05 00:00:00", "HardBounce")):
+        snapshot = night(
+            "qualtrics",
+            distribution_contact=SENT.format(synced=synced, response="", status=status),
+            distribution=DISTRIBUTION,
+            directory_contact=CONTACTS,
+        )
+    assert surveys(snapshot, "survey_key") == [("qualtrics:CID_2-EMD_1",)]
 
 
 # --- Qualtrics: its own CSV --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 from ingestion import errors
 from ingestion.mapping import load_source
 from ingestion.sources.table_export import read_export
-from ingestion.sources.xes import count_events
+from ingestion.sources.xes import _Log, count_events
 from ingestion.warehouse.engines import open_memory
 
 if TYPE_CHECKING:
@@ -124,6 +125,24 @@ def test_each_event_is_a_record_with_what_its_trace_tells(read: Callable[..., Lo
         3: {**b, **answered, "event:position": "1"},
     }
     assert (found.rows_read, found.bad) == (3, {})
+
+
+def test_an_event_holds_of_its_trace_s_times_only_those_that_are_read(tmp_path: Path) -> None:
+    """A trace can have a name an event, and every event would hold them all: ten thousand, a hundred million."""
+    path = tmp_path / "log.xes"
+    steps = [event(f"step {n}", "2020-01-01T00:00:00Z") for n in range(9)]
+    path.write_text(log(trace("A", *steps)), encoding="utf-8")
+    events = list(_Log(path.name, frozenset({"case:last_time", "case:first_time:step 3"})).events(path))
+    made_up = {heading for each in events for heading in each.cells if "_time" in heading}
+    assert made_up == {"case:last_time", "case:first_time:step 3"}
+
+
+def test_tags_that_go_very_deep_take_no_longer_for_it(read: Callable[..., Log]) -> None:
+    """Three minutes where every tag looks through all that are open; less than a second where it does not."""
+    deep, began = 100_000, time.perf_counter()
+    found = read(log("<a>" * deep + "</a>" * deep, trace("A", event("Open", "2020-01-01T00:00:00Z"))))
+    assert found.rows_read == 1
+    assert time.perf_counter() - began < 60
 
 
 def test_attributes_of_a_trace_count_wherever_they_stand(read: Callable[..., Log]) -> None:

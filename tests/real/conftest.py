@@ -4,6 +4,7 @@ import os
 import shutil
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from dashboard.metrics import query
 from ingestion import pipeline
 from ingestion.settings import Settings
+from tests.gates import open_gate
 
 DATE_FORMAT = "%d/%m/%Y %H:%M"
 MAY_FIRST = datetime(2016, 5, 1)
@@ -32,16 +34,20 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snapshot]:
-    """Runs one night on copies of some files of a source and opens what was published."""
+    """Runs one night on copies of some files of a source and opens what was published.
 
-    def run(source: str, *files: Path, as_of: datetime | None = None) -> query.Snapshot:
+    is_judged: by the real gate, as every real set is once; an account written by a test need not be.
+    """
+
+    def run(source: str, *files: Path, as_of: datetime | None = None, is_judged: bool = True) -> query.Snapshot:
         base = tmp_path_factory.mktemp(source)
         inbox = base / "exports" / source
         inbox.mkdir(parents=True)
         for file in files:
             shutil.copy2(file, inbox)
         home = base / "home"
-        outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0), as_of=as_of)
+        with nullcontext() if is_judged else open_gate():
+            outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0), as_of=as_of)
         assert outcome.verdict == "published", outcome.findings
         snapshot = query.open_snapshot(home)
         assert snapshot is not None
@@ -86,13 +92,13 @@ def servicenow(night: Callable[..., query.Snapshot], incident_log: Path) -> quer
 
 @pytest.fixture(scope="session")
 def servicenow_in_may(night: Callable[..., query.Snapshot], incident_log_of_may_first: Path) -> query.Snapshot:
-    return night("servicenow", incident_log_of_may_first)
+    return night("servicenow", incident_log_of_may_first, is_judged=False)
 
 
 @pytest.fixture(scope="session")
 def servicenow_as_of_may(night: Callable[..., query.Snapshot], incident_log: Path) -> query.Snapshot:
     """The whole log, looked at as of 1 May."""
-    return night("servicenow", incident_log, as_of=MAY_FIRST)
+    return night("servicenow", incident_log, as_of=MAY_FIRST, is_judged=False)
 
 
 @pytest.fixture(scope="session")

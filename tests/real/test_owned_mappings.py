@@ -19,6 +19,7 @@ from ingestion import pipeline
 from ingestion.check import check_file
 from ingestion.settings import Settings
 from ingestion.warehouse.kpis import Filter, Query, load_kpis
+from tests.gates import open_gate
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -116,7 +117,8 @@ def owned_night(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> C
         for file in files:
             name = file.rpartition("/")[2]
             shutil.copy2(shared_dir / "data" / file, inbox / RENAMED.get(name, name))
-        outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
+        with open_gate():
+            outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
         assert outcome.verdict == "published", outcome.findings
         snapshot = query.open_snapshot(home)
         assert snapshot is not None

@@ -152,7 +152,7 @@ def account(night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempP
         "deal.csv": DEALS, "deal_pipeline_stage.csv": DEAL_STAGES,
         "deal_contact.csv": "deal_id,contact_id\n1,501\n2,501\n3,501\n4,501\n",
     }  # fmt: skip
-    return night("hubspot", *write(folder, files))
+    return night("hubspot", *write(folder, files), is_judged=False)
 
 
 def test_stages_of_any_pipeline_and_the_first_contact_of_a_ticket(account: query.Snapshot) -> None:
@@ -246,6 +246,23 @@ def test_the_list_exports_of_contacts_and_deals(tmp_path: Path) -> None:
 32,b,Closed Lost,false,200.00,2024-04-01 08:00,2024-01-01 08:00,502
 """
     files = {"hubspot-crm-exports-all-deals-2024-05-03.csv": deals}
-    codes, orders = taken(tmp_path, files, "hubspot", "deals", "orders", "order_id, customer_id, amount")
+    codes, orders = taken(tmp_path, files, "hubspot", "deals", "orders", "order_id, customer_id, amount, is_gone")
     assert not UNKNOWN & codes
-    assert orders == [("31", "502", Decimal(100))]
+    assert orders == [("31", "502", Decimal(100), False), ("32", "502", Decimal(200), True)]
+
+
+def test_a_deal_that_was_won_and_lost_again_is_no_order_any_more(tmp_path: Path) -> None:
+    """Nor is a deleted one, whose contact the connector no longer names."""
+    deals = """deal_id,deal_pipeline_stage_id,property_closedate,property_amount,is_deleted
+41,won,2024-04-01 08:00:00,10,false
+42,lost,2024-04-02 08:00:00,20,false
+43,won,2024-04-02 08:00:00,30,true
+44,won,2024-04-02 08:00:00,40,false
+"""
+    files = {
+        "deal_data.csv": deals,
+        "deal_pipeline_stage_data.csv": "stage_id,closed_won\nwon,true\nlost,false\n",
+        "deal_contact_data.csv": "deal_id,contact_id\n41,501\n",
+    }
+    _, orders = taken(tmp_path, files, "hubspot", "deal", "orders", "order_id, is_gone")
+    assert orders == [("41", False), ("42", True), ("43", True)]

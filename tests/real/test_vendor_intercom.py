@@ -103,7 +103,7 @@ FILES = {
 
 @pytest.fixture(scope="module")
 def workspace(night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempPathFactory) -> query.Snapshot:
-    return night("intercom", *write(tmp_path_factory.mktemp("workspace"), FILES))
+    return night("intercom", *write(tmp_path_factory.mktemp("workspace"), FILES), is_judged=False)
 
 
 def test_a_conversation_waits_for_the_first_public_comment_of_a_person(workspace: query.Snapshot) -> None:

@@ -118,7 +118,7 @@ def desk(night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempPath
     texts |= {"project": "id,name\n7,Repairs\n", "user": "id,name,email\nqm:1,Ann,\nqm:2,Kim,\n"}
     for name, text in texts.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    return night("jira", *sorted(folder.iterdir()))
+    return night("jira", *sorted(folder.iterdir()), is_judged=False)
 
 
 def test_a_state_of_ones_own_counts_by_its_category(desk: query.Snapshot) -> None:

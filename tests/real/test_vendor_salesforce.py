@@ -136,7 +136,7 @@ def written(night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempP
     texts |= {"EmailMessage": EMAILS, "CaseComment": COMMENTS, "User": USERS}
     for name, text in texts.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    return night("salesforce", *sorted(folder.iterdir()))
+    return night("salesforce", *sorted(folder.iterdir()), is_judged=False)
 
 
 def test_a_case_counts_for_the_account_of_its_contact(written: query.Snapshot) -> None:
@@ -188,6 +188,17 @@ def test_what_is_not_of_a_case_is_no_event(written: query.Snapshot) -> None:
         (second, "message", "customer", True, "02:40"),
         (first, "status", None, None, "04:00"),
     ]
+
+
+def test_events_of_the_same_second_are_two(tmp_path: Path) -> None:
+    """A rule that changes the state at once after a person did: the export gives both the same second."""
+    path = tmp_path / "CaseHistory.csv"
+    row = "{},5001U00000Aaa01QAB,Status,{},{},2026-03-02T01:00:00.000Z\n"
+    lines = row.format("0171U000001QAA", "New", "Working") + row.format("0171U000002QAA", "Working", "Closed")
+    path.write_text("Id,CaseId,Field,OldValue,NewValue,CreatedDate\n" + lines, encoding="utf-8")
+    result, events = landed(path, "salesforce", "case_history", "ticket_events")
+    assert (result.verdict, [event["status"] for event in events]) == ("accept", ["open", "closed"])
+    assert len({(event["ticket_id"], event["event_seq"]) for event in events}) == 2
 
 
 SNAKE = """case_number,created_date,closed_date,is_closed,status,priority,origin,type,reason,account_id,contact_id,\

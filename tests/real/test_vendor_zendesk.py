@@ -227,7 +227,7 @@ def written(night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempP
     texts |= {"satisfaction_ratings": RATINGS, "group": "id,name\n1,First line\n"}
     for name, text in texts.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
-    return night("zendesk", *sorted(folder.iterdir()))
+    return night("zendesk", *sorted(folder.iterdir()), is_judged=False)
 
 
 def test_the_first_public_answer_of_a_person_counts(written: query.Snapshot) -> None:

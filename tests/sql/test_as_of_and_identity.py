@@ -347,3 +347,41 @@ def test_a_follow_up_call_that_carries_a_status_word_does_not_reopen_a_ticket(ru
     }
     rows = run_model("core.fct_tickets", given, "is_open, is_reopened_within_7d, resolution_calendar_seconds")
     assert rows == [(False, False, 3_600)]
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (1, 0)])
+def test_of_events_that_share_an_instant_the_assignment_names_the_team(
+    run_model: RunModel, rows: tuple[int, int]
+) -> None:
+    events = (
+        "T1 | 7 | assigned | 2025-05-01 03:00 | agent | open   | T-second",
+        "T1 | 7 | status   | 2025-05-01 03:00 | agent | solved | T-first",
+    )
+    given = {
+        "raw.run": RUN,
+        "raw.sources": ONE_SOURCE,
+        "raw.tickets": "ticket_id | created_at | status\n T1 | 2025-05-01 02:00 | solved",
+        "raw.ticket_events": "\n".join(
+            ["ticket_id | event_seq | event_type | occurred_at | actor_role | status | team"]
+            + [events[row] for row in rows]
+        ),
+    }
+    assert run_model("core.fct_tickets", given, "team") == [("T-second",)]
+
+
+@pytest.mark.parametrize("rows", [(0, 1), (1, 0)])
+def test_words_that_share_an_instant_are_counted_alike_in_any_order(
+    run_model: RunModel, rows: tuple[int, int]
+) -> None:
+    events = ("T1 | 7 | call | 2025-05-01 03:00 | customer", "T1 | 7 | message | 2025-05-01 03:00 | agent")
+    given = {
+        "raw.run": RUN,
+        "raw.sources": ONE_SOURCE,
+        "raw.tickets": "ticket_id | created_at | status\n T1 | 2025-05-01 02:00 | open",
+        "raw.ticket_events": "\n".join(
+            ["ticket_id | event_seq | event_type | occurred_at | actor_role"]
+            + ["T1 | 6 | message | 2025-05-01 02:30 | agent"]
+            + [events[row] for row in rows]
+        ),
+    }
+    assert run_model("core.fct_agent_turns", given, "agent_turn_count") == [(2,)]

@@ -248,11 +248,110 @@ def test_the_believed_source_keeps_its_word_whatever_the_other_says_later(run_mo
         shop   | L3      | 3        | C1          | silver   | 上海   | M9
         crm    | L4      | 4        | C1          | vip      |        | M1
     """
-    # The shop is believed about the region alone, which the CRM leaves empty.
+    # The shop is believed about the region alone, which the CRM leaves empty; the first it tells reaches back.
     assert [row[1:5] for row in spans(run_model, customers, loads)] == [
-        ("1900-01-01", "gold", "上海", "M1"),
-        ("2025-06-01", "gold", "上海", "M1"),
-        ("2025-06-02", "gold", "北京", "M1"),
+        ("1900-01-01", "gold", "北京", "M1"),
+        ("2025-06-01", "gold", "北京", "M1"),
         ("2025-06-03", "gold", "上海", "M1"),
         ("2025-06-04", "vip", "上海", "M1"),
+    ]
+
+
+def test_a_complete_export_sent_again_replaces_the_one_that_reaches_equally_far(run_model: RunModel) -> None:
+    loads = """
+        load_id | load_seq | source | feed      | data_through     | is_full
+        --------+----------+--------+-----------+------------------+--------
+        L1      | 1        | crm    | customers | 2025-06-01 00:00 | true
+        L2      | 2        | crm    | customers | 2025-06-02 00:00 | true
+        L3      | 3        | crm    | customers | 2025-06-02 00:00 | true
+    """
+    customers = """
+        source | load_id | load_seq | customer_id | tier
+        -------+---------+----------+-------------+-----
+        crm    | L1      | 1        | C1          | gold
+        crm    | L2      | 2        | C1          | gold
+        crm    | L3      | 3        | C1          | gold
+        crm    | L1      | 1        | C2          | gold
+        crm    | L3      | 3        | C2          | gold
+        crm    | L1      | 1        | C3          | gold
+        crm    | L2      | 2        | C3          | gold
+    """
+    # C1 was never away, C2 was forgotten and is back, C3 was in by mistake.
+    assert [row[:3] for row in spans(run_model, customers, loads) if row[1] != "1900-01-01"] == [
+        ("acme:C1", "2025-06-01", "gold"),
+        ("acme:C2", "2025-06-01", "gold"),
+        ("acme:C3", "2025-06-01", "gold"),
+        ("acme:C3", "2025-06-02", "unknown"),
+    ]
+
+
+def test_a_customer_whom_another_feed_of_the_source_names_as_well_is_not_gone(run_model: RunModel) -> None:
+    loads = """
+        load_id | load_seq | source | feed      | data_through     | is_full
+        --------+----------+--------+-----------+------------------+--------
+        L1      | 1        | crm    | customers | 2025-06-01 00:00 | true
+        L2      | 2        | crm    | customers | 2025-06-02 00:00 | true
+        L3      | 3        | crm    | contacts  | 2025-06-02 00:00 | false
+    """
+    customers = """
+        source | load_id | load_seq | customer_id | tier
+        -------+---------+----------+-------------+-----
+        crm    | L1      | 1        | C1          | gold
+        crm    | L2      | 2        | C1          | gold
+        crm    | L3      | 3        | C1          | gold
+    """
+    assert {row[2] for row in spans(run_model, customers, loads)} == {"gold"}
+
+
+RIVALS = """
+    load_id | load_seq | source | feed      | data_through
+    --------+----------+--------+-----------+-----------------
+    L1      | 1        | crm    | customers | 2025-06-01 00:00
+    L2      | 2        | shop   | customers | 2025-06-03 00:00
+    L3      | 3        | crm    | customers | 2025-06-05 00:00
+"""
+# Neither source is declared to be believed first. In the second case the shop tells no versions.
+STATEMENTS = """
+    source | load_id | load_seq | customer_id | tier | version_key
+    -------+---------+----------+-------------+------+-----------------
+    crm    | L1      | 1        | C1          | gold | 2025-05-01 00:00
+    shop   | L2      | 2        | C1          | vip  | {shop}
+    crm    | L3      | 3        | C1          | gold | {crm}
+"""
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [
+        (("2025-06-02 00:00", "2025-06-04 00:00"), ["gold", "gold", "vip", "gold"]),
+        (("''", "2025-05-01 00:00"), ["gold", "gold", "vip"]),
+    ],
+)
+@pytest.mark.parametrize("is_now", [False, True])
+def test_between_equal_sources_the_history_ends_with_what_is_believed_now(
+    run_model: RunModel, versions: tuple[str, str], told: list[str], is_now: bool
+) -> None:
+    customers = STATEMENTS.format(shop=versions[0], crm=versions[1])
+    sources = SOURCES.replace("| 10 ", "| 100")
+    if is_now:
+        given = {"raw.run": RUN, "raw.sources": sources, "raw.loads": RIVALS, "raw.customers": customers}
+        assert run_model("core.dim_customers", given, "tier_now") == [(told[-1],)]
+    else:
+        assert [row[2] for row in spans(run_model, customers, RIVALS, **{"raw.sources": sources})] == told
+
+
+def test_the_first_tier_reaches_back_beyond_what_was_told_of_the_region(run_model: RunModel) -> None:
+    customers = """
+        source | load_id | load_seq | customer_id | tier | region
+        -------+---------+----------+-------------+------+-------
+        shop   | L1      | 1        | C1          |      | 北京
+        shop   | L2      | 2        | C1          |      | 上海
+        crm    | L3      | 3        | C1          | gold |
+    """
+    loads = NIGHTS.format(full="false").replace("crm ", "shop", 2)
+    assert [(*row[1:4], row[5]) for row in spans(run_model, customers, loads)] == [
+        ("1900-01-01", "gold", "北京", "assumed"),
+        ("2025-06-01", "gold", "北京", "assumed"),
+        ("2025-06-02", "gold", "上海", "assumed"),
+        ("2025-06-03", "gold", "上海", "known"),
     ]

@@ -83,6 +83,20 @@ def test_without_a_declared_precedence_the_newest_is_believed(run_model: RunMode
     assert rows[0] == ("acme:C1", "standard")
 
 
+@pytest.mark.parametrize("order", [(1, 2), (2, 1)])
+def test_which_of_two_equal_sources_came_in_first_changes_nothing(
+    run_model: RunModel, order: tuple[int, int]
+) -> None:
+    customers = f"""
+        source | load_seq   | customer_id | tier     | version_key
+        -------+------------+-------------+----------+-----------------
+        crm    | {order[0]} | C1          | gold     | 2025-05-01 00:00
+        shop   | {order[1]} | C1          | standard | 2025-05-01 00:00
+    """
+    given = {"raw.sources": SOURCES.replace("10  ", "    "), "raw.customers": customers}
+    assert run_model("core.dim_customers", given, "source, tier_now") == [("crm", "gold")]
+
+
 @pytest.mark.parametrize(("declared", "churned"), [("true", None), ("false", "2025-03-01 00:00:00")])
 def test_where_a_source_tells_of_losses_an_empty_date_is_not_filled(
     run_model: RunModel, declared: str, churned: str | None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ingestion.check import check_file
+from ingestion.connect.settings import file_pattern
 from ingestion.connect.write import ConnectRefused
 from ingestion.errors import ExportEmpty, MappingInvalid
 from ingestion.mapping import load_sources
@@ -62,11 +64,42 @@ def test_an_english_export_is_proposed_written_and_tried(tmp_path: Path, connect
     assert dict(done.proposals[0].values["channel"]) == {"Portal": "web", "Email": "email", "Phone": "phone"}
 
 
+def test_csv_files_begin_with_the_mark_by_which_excel_knows_utf_8(
+    tmp_path: Path, own: Path, connected: Callable[..., Connected]
+) -> None:
+    connected(file_of(tmp_path, "fresh.csv", FRESH), "fresh", "tickets")
+    marked = {name for name, content in written(own).items() if content.startswith(b"\xef\xbb\xbf")}
+    assert marked == {name for name in written(own) if name.endswith(".csv")}
+
+
+@pytest.mark.parametrize(
+    ("name", "later", "other"),
+    [
+        ("工单明细.xlsx", ["工单明细-202611.xlsx", "工单明细20261101.xlsx", "工单明细(1).xlsx"], "工单明细投诉.xlsx"),
+        ("导出2026.10.01.csv.gz", ["导出2026.11.30.csv.gz"], "导出2026.10.01.csv"),
+    ],
+)
+def test_the_next_files_of_a_feed_have_other_digits_or_a_date_added(name: str, later: list[str], other: str) -> None:
+    pattern = re.compile(file_pattern(Path(name), "tickets"))
+    assert all(pattern.fullmatch(each) for each in (name, *later))
+    assert not pattern.fullmatch(other)
+
+
+def test_the_number_of_a_customers_card_says_who_it_is_better_than_a_name(
+    tmp_path: Path, connected: Callable[..., Connected]
+) -> None:
+    rows = "".join(f"G{n:03},2025-06-0{n} 09:00:00,已完成,张某,KH{n:04}\n" for n in range(1, 9))
+    done = connected(
+        file_of(tmp_path, "a.csv", "工单编号,报修时间,工单状态,客户信息/姓名,客户信息/客户卡号\n" + rows)
+    )
+    assert proposed(done)["客户信息/客户卡号"] == "customer_id"
+
+
 def test_headings_that_are_not_recognised_stand_in_the_file_for_review(
     tmp_path: Path, own: Path, connected: Callable[..., Connected]
 ) -> None:
     connected(file_of(tmp_path, "fresh.csv", FRESH), "fresh", "tickets", "en")
-    lines = list(csv.DictReader((own / "fresh" / "tickets.csv").read_text("utf-8").splitlines()))
+    lines = list(csv.DictReader((own / "fresh" / "tickets.csv").read_text("utf-8-sig").splitlines()))
     assert list(lines[0]) == ["their_heading", "our_column", "required", "note"]
     assert [line["their_heading"] for line in lines if not line["our_column"]] == ["Full name"]
     assert {line["our_column"] for line in lines if line["required"]} == {"ticket_id", "created_at", "status"}
@@ -79,7 +112,7 @@ def test_notes_are_written_in_the_language_asked_for(
     lang: str, words: str, tmp_path: Path, own: Path, connected: Callable[..., Connected]
 ) -> None:
     connected(file_of(tmp_path, "fresh.csv", FRESH), "fresh", "tickets", lang)
-    assert words in (own / "fresh" / "tickets.csv").read_text("utf-8")
+    assert words in (own / "fresh" / "tickets.csv").read_text("utf-8-sig")
 
 
 def test_a_gb18030_list_is_read_as_such(tmp_path: Path, own: Path, connected: Callable[..., Connected]) -> None:
@@ -98,7 +131,7 @@ def test_a_gb18030_list_is_read_as_such(tmp_path: Path, own: Path, connected: Ca
     assert (done.checked.verdict, done.checked.rows_loaded) == ("accept", 2)
     feed = load_sources(own)["erp"].feed("customers")
     assert (feed.encodings, feed.datetime_formats) == (("gb18030",), ("%Y年%m月%d日",))
-    tiers = (own / "erp" / "values" / "customers.tier.csv").read_text("utf-8")
+    tiers = (own / "erp" / "values" / "customers.tier.csv").read_text("utf-8-sig")
     assert "钻石会员,vip" in tiers
     assert "银卡,silver" in tiers
 
@@ -141,13 +174,13 @@ def test_what_is_missing_is_a_line_to_fill_and_the_night_goes_on(
     mapping = own / "erp" / "tickets.csv"
     (to_fill,) = done.to_fill
     assert to_fill == (mapping, 5, "tickets", "status")
-    assert mapping.read_text("utf-8").splitlines()[4].startswith("?,status,yes,")
+    assert mapping.read_text("utf-8-sig").splitlines()[4].startswith("?,status,yes,")
     assert done.checked is None
     # The mapping of everybody else can still be read, and this file says what it lacks.
     assert "erp" in load_sources(own)
     result = check_file(file, "erp", "tickets", {}, {}, own_mappings=own, now=NOW)
     assert [fault.code for fault in result.faults] == ["missing_column"]
-    mapping.write_text(mapping.read_text("utf-8").replace("?,status", "=open,status"), "utf-8")
+    mapping.write_text(mapping.read_text("utf-8-sig").replace("?,status", "=open,status"), "utf-8")
     assert check_file(file, "erp", "tickets", {}, {}, own_mappings=own, now=NOW).rows_loaded == 1
 
 
@@ -262,7 +295,7 @@ def test_scores_on_another_scale_are_said(tmp_path: Path, own: Path, connected: 
     text = "回访编号,回访时间,推荐度\nH-1,2025-06-01,10\nH-2,2025-06-02,0\n"
     file = file_of(tmp_path, "a.csv", text)
     connected(file, "nps", "surveys", wanted=["surveys", "survey_answers"], options={"tz": "UTC"})
-    lines = (own / "nps" / "surveys_survey_answers.csv").read_text("utf-8").splitlines()
+    lines = (own / "nps" / "surveys_survey_answers.csv").read_text("utf-8-sig").splitlines()
     assert [line.split(",")[:2] for line in lines if line.startswith("=")] == [
         ["=nps", "dimension"],
         ["=0", "scale_min"],

@@ -14,6 +14,7 @@ from ingestion.connect.formats import choose
 from ingestion.connect.headings import likeness, normalised
 from ingestion.connect.layout import find_layout
 from ingestion.connect.words import guess
+from ingestion.errors import WrongFormat
 from ingestion.mapping import Feed
 from ingestion.warehouse.engines import open_memory
 
@@ -114,6 +115,20 @@ def test_a_title_alone_does_not_make_two_header_rows(workbook: Callable[..., Pat
     rows = [["六月工单", "", ""], ["工单编号", "状态", "创建时间"], ["A1", "已关闭", "2025-06-01"]]
     found = layout_of(workbook("a.xlsx", {"明细": (rows, ["A1:C1"])}), tmp_path / "work")
     assert (found.sheet, found.header_row, found.header_rows) == ("", 2, 1)
+
+
+def test_text_that_is_called_a_workbook_is_taken_for_text(tmp_path: Path) -> None:
+    (tmp_path / "a.xls").write_bytes("编号\t状态\nA1\t已关闭\nA2\t已关闭\n".encode("gb18030"))
+    assert layout_of(tmp_path / "a.xls", tmp_path / "work").options() == {
+        "format": "csv", "encoding": "gb18030", "delimiter": "\t",
+    }  # fmt: skip
+
+
+def test_a_web_page_that_is_called_a_workbook_is_named_as_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.xls").write_text("<html><table><tr><td>编号</td></tr></table></html>", encoding="utf-8")
+    with pytest.raises(WrongFormat) as refused:
+        layout_of(tmp_path / "a.xls", tmp_path / "work")
+    assert (refused.value.expected, refused.value.found) == ("xls", "HTML")
 
 
 def test_a_workbook_named_csv_is_taken_for_a_workbook(workbook: Callable[..., Path], tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def book(workbook: Callable[..., Path]) -> Path:
 
 def edit(file: Path, mapping: dict[str, str]) -> None:
     """What a person does with a spreadsheet: put our column beside their heading, and take out the question marks."""
-    with file.open(encoding="utf-8", newline="") as lines:
+    with file.open(encoding="utf-8-sig", newline="") as lines:
         header, *rows = list(csv.reader(lines))
     kept = [row for row in rows if row[0] != "?"]
     for row in kept:

@@ -69,6 +69,39 @@ def test_an_instant_can_number_events(land: Land) -> None:
     assert (2, "event_seq", "bad_datetime") in result.held
 
 
+def test_events_of_one_instant_are_told_apart_by_a_second_heading(land: Land) -> None:
+    row = "T001,2025-06-01 10:00:00,created,{}\n"
+    mapping = {"t": "ticket_id", "at": "occurred_at", "#micros at + id": "event_seq", "what": "event_type"}
+    events = [
+        land(
+            "t,at,what,id\n" + "".join(map(row.format, ids)),
+            "timezone = 'UTC'",
+            feeds="[feeds.events.datasets.ticket_events]\n",
+            file="events.csv",
+            files={"events.csv": mapping},
+        )
+        for ids in (["a1", "a2", "", "a1"], ["a2", "a1"])
+    ]
+    (one, other, nameless), exported_again = (each.rows("event_seq", "ticket_events") for each in events)
+    assert exported_again == [other, one]
+    start = int(datetime(2025, 6, 1, 10, tzinfo=UTC).timestamp() * 1_000_000)
+    assert nameless == (start,)
+    assert {number // 1000 for (number,) in (one, other)} == {start // 1000}
+    assert events[0].counts == (4, 3, 0, 1)
+
+
+def test_an_instant_without_a_fraction_is_older_whatever_else_a_version_counts(land: Land) -> None:
+    row = "T01,2025-06-01 10:00:00,open,2025-06-01 {},1\n"
+    result = land(
+        "number,opened,state,changed,n\n" + row.format("10:00:00") + row.format("10:00:00.5"),
+        "datetime_format = ['%Y-%m-%d %H:%M:%S', '%Y-%m-%d %H:%M:%S.%f']",
+        feeds=FEED + "version = ['updated_at', '@n']\n",
+        columns={"number": "ticket_id", "opened": "created_at", "state": "status", "changed": "updated_at"},
+    )
+    first, second = result.rows("version_key")
+    assert first < second
+
+
 def test_predicates_may_name_headings_which_need_not_be_there(land: Land) -> None:
     feed = FEED + "where = '''coalesce(\"@kind | type\", 'case') = 'case' '''\n"
     head, row = "number,opened,state,type\n", "{},2025-06-01 10:00:00,open,{}\n"
@@ -108,6 +141,22 @@ def test_a_tombstone_needs_only_its_key_and_version(land: Land) -> None:
     assert result.rows("ticket_id, is_gone") == [*((f"T0{i}", False) for i in range(1, 6)), ("T01", True)]
     assert result.held == [(7, "ticket_id", "missing_value"), (8, "updated_at", "bad_datetime")]
     assert result.counts == (8, 6, 2, 0)
+
+
+def test_of_a_tombstone_only_the_version_tells_how_far_the_file_goes(land: Land) -> None:
+    late = "T02,2031-06-01 10:00:00,open,2025-06-03 10:00:00,0,yes\n"
+    result = land(HEAD + LIVE.format("T01") + late, "timezone = 'UTC'", feeds=GONE, columns=OF_TOMBSTONES)
+    assert result.rows("ticket_id, is_gone") == [("T01", False), ("T02", True)]
+    assert result.landed.data_through == datetime(2025, 6, 3, 10)
+
+
+def test_a_tombstone_is_heard_though_where_would_leave_it_out(land: Land) -> None:
+    """What was paid once and is not any more: `where` alone would let the paid one stand."""
+    feed = GONE + "where = \"status = 'solved'\"\n"
+    text = HEAD + LIVE.format("T01") + LIVE.format("T02").replace("open", "solved")
+    result = land(text + LIVE.format("T03").replace(",\n", ",yes\n"), feeds=feed, columns=OF_TOMBSTONES)
+    assert result.rows("ticket_id, is_gone") == [("T02", False), ("T03", True)]
+    assert result.counts == (3, 3, 0, 0)
 
 
 def test_a_tombstone_of_an_event_needs_all_that_tells_events_apart(land: Land) -> None:

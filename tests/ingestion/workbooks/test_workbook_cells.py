@@ -84,12 +84,14 @@ def test_ids_that_are_numbers(take: Take, made: Make) -> None:
     def fill(sheet: AnySheet) -> None:
         ids = [900100.0, 123, "00456", 123456789012345]
         put_table(sheet, [order(1, 订单编号=each) for each in ids])
-        sheet.put(6, 1, 789, "000000")
-        for column, value in enumerate(order(1)[1:], start=2):
-            sheet.put(6, column, value)
+        for row, (number, shown) in enumerate([(789, "000000"), (790, "000000;-000000"), (791, "0000;@")], start=6):
+            sheet.put(row, 1, number, shown)
+            for column, value in enumerate(order(1)[1:], start=2):
+                sheet.put(row, column, value)
 
     taken = take(*made(fill))
-    assert [row[0] for row in taken.rows] == ["900100", "123", "00456", "123456789012345", "000789"]
+    plain, padded = ["900100", "123", "00456", "123456789012345"], ["000789", "000790", "0791"]
+    assert [row[0] for row in taken.rows] == plain + padded
 
 
 @pytest.mark.parametrize(

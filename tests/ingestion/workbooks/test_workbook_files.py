@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
+import xlsxwriter
 import xlwt
 
 from ingestion.sources.sheet_facts import SheetFacts
@@ -82,6 +83,18 @@ def test_entities_are_refused(take: Take, rewrite: Rewrite) -> None:
 @pytest.mark.parametrize("part", [SHEET, "xl/workbook.xml", "xl/styles.xml"])
 def test_damaged_parts_are_told(take: Take, rewrite: Rewrite, part: str) -> None:
     assert take(rewrite(xlsx(table(order(1))), part, "</", "<")).faults == ["unreadable"]
+
+
+# calamine takes a number below 0 for the first text.
+@pytest.mark.parametrize("number", ["-1", "99"])
+def test_a_text_that_the_workbook_does_not_have_is_told(take: Take, rewrite: Rewrite, number: str) -> None:
+    stream = BytesIO()
+    with xlsxwriter.Workbook(stream) as book:
+        sheet = book.add_worksheet("订单")
+        for row, values in enumerate([HEADINGS, ["D-001", "K-001", "2025-06-01 09:30", 10, "门店"]]):
+            sheet.write_row(row, 0, values)
+    cell = '<c r="A2" t="s"><v>{}</v>'
+    assert take(rewrite(stream.getvalue(), SHEET, cell.format(5), cell.format(number))).faults == ["unreadable"]
 
 
 @pytest.mark.parametrize("cut", [600, 2000, 4000])

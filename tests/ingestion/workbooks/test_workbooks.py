@@ -106,6 +106,21 @@ def test_headings_broken_into_lines_are_one_line(take: Take) -> None:
     assert take(xlsx(fill), mapping=mapping).rows == [("D-001", "K-001", AT, 10, "门店\n二楼")]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["Ｏrder Id", "ORDER ID", "Order\u200b Id", "\ufeffOrder Id", "\u00a0Order\u00a0Id "],
+    ids=["full-width", "case", "zero-width", "mark", "hard spaces"],
+)
+def test_a_heading_that_looks_or_means_the_same_is_the_same(take: Take, made: Make, odd: str) -> None:
+    def fill(sheet: AnySheet) -> None:
+        for row, values in enumerate([["订单"], [odd, *HEADINGS[1:]], order(1)], start=1):
+            for column, value in enumerate(values, start=1):
+                sheet.put(row, column, value)
+
+    taken = take(*made(fill), mapping=MAPPING.replace("订单编号", "Order Id"), header_row="0")
+    assert taken.rows == [("D-001", "K-001", AT, 10, "门店")]
+
+
 def test_wrong_dimensions_lose_nothing(take: Take, rewrite: Rewrite) -> None:
     content = xlsx(table(order(1), order(2)))
     cut = rewrite(content, "xl/worksheets/sheet1.xml", 'ref="A1:E3"', 'ref="A1:B2"')
