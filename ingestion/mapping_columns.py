@@ -150,7 +150,7 @@ def dataset_map(folders: Sequence[Path], feed: str, name: str, entry: Mapping[st
         collapse=bool(entry.get("collapse", False)),
         where=where,
         gone_when=gone_when,
-        values={column: found for column in mapped if (found := _values(folders, name, column)) is not None},
+        values={column: found for column in mapped if (found := _values(folders, feed, name, column)) is not None},
     )
 
 
@@ -203,9 +203,9 @@ def _heading_map(theirs: str) -> ColumnMap:
     return ColumnMap("", first, otherwise=tuple(otherwise))
 
 
-def _values(folders: Sequence[Path], dataset: str, column: str) -> dict[str, str] | None:
-    """Their value -> ours; the file of the dataset wins over the one all datasets share."""
-    for name in (f"{dataset}.{column}.csv", f"{column}.csv"):
+def _values(folders: Sequence[Path], feed: str, dataset: str, column: str) -> dict[str, str] | None:
+    """Their value -> ours; the file of the feed wins over that of the dataset, and this over the one all share."""
+    for name in (f"{feed}.{dataset}.{column}.csv", f"{dataset}.{column}.csv", f"{column}.csv"):
         file = file_of(folders, f"values/{name}")
         if file.is_file():
             rows = _read_csv(file, ("their_value", "our_value"))

@@ -24,7 +24,8 @@ KINDS = {"header_row": int, "is_optional": bool} | dict.fromkeys(
 class Join:
     """Another file of the folder, or another part of the same file, whose columns stand beside the records.
 
-    on, key: headings here and there whose texts are equal; of several records there the first counts.
+    on, key: headings here and there whose texts are equal; of several records there the first counts, and before it
+        any of a file with a later name.
     file: the name, as a pattern; '' means the file itself, whose `sheet` or `path` is another one then.
     is_optional: many exports do without that file, so its absence is not told.
     """
@@ -41,12 +42,12 @@ class Join:
     def matches(self, file_name: str) -> bool:
         return bool(self.file) and re.fullmatch(self.file, file_name) is not None
 
-    def file_beside(self, main: Path) -> Path | None:
-        """The file to be joined to `main`: of several, the last by name; None where there is none."""
+    def files_beside(self, main: Path) -> list[Path]:
+        """The files to be joined to `main`, as pages of one list: the last by name first, since it counts first."""
         if not self.file:
-            return main
+            return [main]
         found = (path for path in main.parent.iterdir() if path.is_file() and not path.name.startswith("."))
-        return max((path for path in found if self.matches(path.name)), default=None)
+        return sorted((path for path in found if self.matches(path.name)), reverse=True)
 
     def feed(self, feed: Feed) -> Feed:
         """How the joined records are read: as those of `feed`, but for the headings that are wanted there."""

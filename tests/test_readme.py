@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 DEMO = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e . && .venv/bin/aftercare demo"
 TESTS = (
     "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt -e '.[test,spark,auth]'"
-    ' && .venv/bin/pytest -m "not soak"'
+    ' && .venv/bin/pytest -n auto --dist loadfile -m "not soak"'
 )
 
 

@@ -31,7 +31,7 @@ RELATION = "aftercare_beside"
 
 @dataclass(frozen=True)
 class Joined:
-    """A joined file in a temporary table: `key`, once each, and the columns under the headings they bring."""
+    """Joined files in a temporary table: `key`, once each, and the columns under the headings they bring."""
 
     table: str
     file: str
@@ -43,8 +43,8 @@ class Joined:
 
 def files_beside(path: Path, feed: Feed) -> list[Path]:
     """The files of the same folder that are joined to this one, in the order of the joins."""
-    found = (join.file_beside(path) for join in feed.joins)
-    return [beside for beside in dict.fromkeys(found) if beside not in (None, path)]
+    found = (beside for join in feed.joins for beside in join.files_beside(path))
+    return [beside for beside in dict.fromkeys(found) if beside != path]
 
 
 def identity(path: Path, feed: Feed, sha256: Callable[[Path], str] = lambda path: fingerprint(path)[0]) -> str:
@@ -65,8 +65,8 @@ def read_records(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) ->
     notes: list[Finding] = []
     joined: list[Joined] = []
     for number, join in enumerate(feed.joins):
-        beside = join.file_beside(path)
-        if beside is None:
+        beside = join.files_beside(path)
+        if not beside:
             told: dict[str, str | int] = {"file": path.name, "pattern": join.file}
             warnings += [] if join.is_optional else [Finding("joined_file_missing", told)]
             continue
@@ -89,28 +89,43 @@ def read_records(con: DuckDBPyConnection, path: Path, feed: Feed, work: Path) ->
 
 
 def _set_aside(
-    con: DuckDBPyConnection, path: Path, join: Join, feed: Feed, work: Path, table: str
+    con: DuckDBPyConnection, paths: list[Path], join: Join, feed: Feed, work: Path, table: str
 ) -> tuple[Joined, list[Finding], list[Finding]]:
-    """Read a joined file and keep its first record of each key; what it warns of, and what it notes."""
+    """Read joined files and keep the first record of each key; what they warn of, and what they note."""
     settings = join.feed(feed)
-    records = read_export(con, path, settings, work)
-    key = _text(records.columns, join.key.parts(records.headings), feed)
-    wanted = [h for h in settings.headings if h in records.headings]
-    values = ", ".join(["_row", *(f"{quoted(records.columns[h])} as v{i}" for i, h in enumerate(wanted))])
+    present: set[str] = set()
+    is_typed = False
+    warnings: list[Finding] = []
+    for number, path in enumerate(paths):
+        folder = work / str(number)
+        folder.mkdir()
+        records = read_export(con, path, settings, folder)
+        key = _text(records.columns, join.key.parts(records.headings), feed)
+        values = ", ".join(f"{_or_null(records, h)} as v{i}" for i, h in enumerate(settings.headings))
+        page = f"select {number} as page, _row, {key} as key, {values} from {records.relation}"
+        con.execute(
+            f"insert into {table}_all {page}" if number else f"create or replace temp table {table}_all as {page}"
+        )
+        present |= {h for h in settings.headings if h in records.headings}
+        is_typed |= records.typed
+        bad = len({each.row for each in records.bad})
+        warnings += [Finding("joined_records_bad", {"file": path.name, "count": bad})] if bad else []
     con.execute(
-        f"create or replace temp table {table} as "
-        f"with keyed as (select {key} as key, {values} from {records.relation}) "
-        "select * exclude (_row, times), times from "
-        "(select *, count(*) over (partition by key) as times from keyed where key is not null) "
-        "qualify row_number() over (partition by key order by _row) = 1"
+        f"create or replace temp table {table} as select * exclude (page, _row) from "
+        f"(select *, count(*) over (partition by page, key) as times from {table}_all where key is not null) "
+        "qualify row_number() over (partition by key order by page, _row) = 1"
     )
     rows, repeated = con.execute(f"select count(*), count(*) filter (times > 1) from {table}").fetchone() or (0, 0)
-    columns = {join.prefix + h: f"{table}.v{i}" for i, h in enumerate(wanted)}
-    told: dict[str, str | int] = {"file": path.name}
-    bad = len({each.row for each in records.bad})
-    warnings = [Finding("joined_records_bad", {**told, "count": bad})] if bad else []
-    notes = [Finding("joined_key_repeated", {**told, "column": join.key.headings[0], "count": repeated})]
-    return Joined(table, path.name, join.on, columns, records.typed, rows), warnings, notes if repeated else []
+    con.execute(f"drop table {table}_all")
+    columns = {join.prefix + h: f"{table}.v{i}" for i, h in enumerate(settings.headings) if h in present}
+    told: dict[str, str | int] = {"file": paths[0].name, "column": join.key.headings[0], "count": repeated}
+    notes = [Finding("joined_key_repeated", told)] if repeated else []
+    return Joined(table, paths[0].name, join.on, columns, is_typed, rows), warnings, notes
+
+
+def _or_null(records: Records, heading: str) -> str:
+    """The column under a heading; pages of one list need not all have it."""
+    return quoted(records.columns[heading]) if heading in records.headings else "cast(null as varchar)"
 
 
 def _put_beside(

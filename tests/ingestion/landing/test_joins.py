@@ -47,6 +47,20 @@ def told(result: object) -> dict[str, dict[str, object]]:
     return {finding.code: finding.fields for finding in [*landed.warnings, *landed.notes]}
 
 
+def test_pages_of_one_list_are_all_joined_and_the_last_by_name_is_believed_first(land: Land, tmp_path: Path) -> None:
+    pages = {
+        "users-1_csv": "id,role,team\n7,admin,first\n9,agent,third\n",
+        "users-2_csv": "id,team\n8,second\n7,moved\n",
+    }
+    folder = folder_of(tmp_path, tickets_csv=TICKETS, **pages)
+    result = land(folder / "tickets.csv", feeds=JOIN, columns=COLUMNS)
+    assert result.rows("ticket_id, team") == [
+        ("1001", "moved"), ("1002", "second"), ("1003", "third"), ("1004", None)
+    ]  # fmt: skip
+    assert result.rows("subject") == [(None,), (None,), ("agent",), (None,)]
+    assert "joined_key_repeated" not in told(result)
+
+
 def test_the_first_record_of_a_trimmed_key_counts_and_nothing_is_counted_but_the_file(
     land: Land, tmp_path: Path
 ) -> None:
