@@ -252,7 +252,10 @@ def test_an_unknown_question_is_held_back_not_guessed(tmp_path: Path) -> None:
 
 
 def test_words_of_satisfaction_are_scores_and_mean_nothing_where_nps_is_asked(night: Night) -> None:
-    told = "编号,回复时间,满意度\nA01,2026-03-01 10:00:00,非常满意\nA02,2026-03-02 10:00:00,不满意\nA03,2026-03-03 10:00:00,4\n"
+    told = (
+        "编号,回复时间,满意度\n"
+        "A01,2026-03-01 10:00:00,非常满意\nA02,2026-03-02 10:00:00,不满意\nA03,2026-03-03 10:00:00,4\n"
+    )
     asked = "编号,回复时间,满意度\n" + "".join(f"N{n:02},2026-03-01 10:00:00,{n % 11}\n" for n in range(60))
     found = answers(night("survey_csv", 满意度=told, nps=asked + "N99,2026-03-02 10:00:00,满意\n"))
     assert [row[:3] for row in found if str(row[0]).endswith(("A01", "A02", "A03"))] == [
