@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms: run one model on a few rows written as a table."""
 
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 
@@ -29,6 +30,12 @@ SOURCES = """
 """
 # What a landed row carries besides the contract's columns, where a test does not care.
 LANDED = {"source": "'sample'", "load_id": "'L1'", "load_seq": "1", "source_row": "number", "version_key": "''"}
+
+
+# Great Expectations imports pyspark where it is there, and pyspark ends a process whose main module has no file, as
+# is the case in a worker of pytest-xdist.
+if not hasattr(sys.modules["__main__"], "__file__"):
+    sys.modules["__main__"].__file__ = __file__
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

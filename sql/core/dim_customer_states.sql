@@ -21,13 +21,18 @@ loads as (
     where all_loads.data_through <= run.as_of
 ),
 
--- Of two complete exports that reach equally far the later one corrects the earlier, which then never was.
-standing_exports as (
+export_ends as (
     select source, feed, export_no, max(data_through) as data_through
     from loads
     group by source, feed, export_no
+),
+
+-- Of two complete exports that reach equally far the later one corrects the earlier, which then never was.
+standing_exports as (
+    select *
+    from export_ends
     qualify row_number() over (
-        partition by source, feed, max(data_through), export_no > 0 order by export_no desc
+        partition by source, feed, data_through, export_no > 0 order by export_no desc
     ) = 1
 ),
 
