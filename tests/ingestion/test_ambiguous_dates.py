@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Check = Callable[..., CheckResult]
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2025, 7, 1)
 ISO, DMY, MDY = "%Y-%m-%d %H:%M", "%d/%m/%Y %H:%M", "%m/%d/%Y %H:%M"
 MAPPING = """their_heading,our_column

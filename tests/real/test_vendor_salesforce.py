@@ -13,6 +13,8 @@ import pytest
 from dashboard.metrics import query
 from tests.real.vendor import counts, landed, rows, table, told
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = {"unmapped_column", "unmatched_file", "joined_file_missing"}
 
 

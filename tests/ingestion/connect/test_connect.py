@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from ingestion.connect.connector import Connected
 
+pytestmark = pytest.mark.slow
+
 # As a help desk exports it; not one heading is our own name.
 FRESH = """Ticket ID,Subject,Status,Priority,Source,Type,Agent,Group,Created time,Due by Time,Resolved time,\
 Closed time,Initial response time,Survey results,Full name,Contact ID,Tags

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from ingestion.check import CheckResult
 
+pytestmark = pytest.mark.slow
+
 # The headings that issue 3 names, and no others.
 HEADINGS = [
     *("工单编号", "客户名称", "创建时间", "首次响应时间", "派单时间", "到场时间", "完成时间", "验收时间", "回访时间"),
