@@ -101,24 +101,6 @@ def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), he
     )
 
 
-def values_table(view: View, frame: pl.DataFrame, unit: str, *dimensions: str) -> None:
-    """KPI values by group as text: value, 95 % interval, n, state."""
-    if frame.is_empty():
-        st.info(view.t("parts.nothing"), icon=":material/inbox:")
-        return
-    rows = [
-        {
-            **{view.labels.dimension(name): row[name] for name in dimensions},
-            view.t("chart.value"): formats.value(row["value"], unit, view.lang),
-            view.t("chart.interval"): formats.interval(row["lower"], row["upper"], unit, view.lang),
-            "n": formats.number(row["n"], view.lang),
-            view.t("chart.state"): view.t(f"states.{row['state']}"),
-        }
-        for row in frame.iter_rows(named=True)
-    ]
-    st.dataframe(pl.DataFrame(rows), hide_index=True, width="stretch")
-
-
 def complaint_list(view: View, waiting: pl.DataFrame) -> None:
     """Open complaints, the least time left first; the time left in words, since it decides what to do."""
     if waiting.is_empty():
