@@ -59,8 +59,9 @@ def explain(error: Exception) -> tuple[str, int]:
     from pydantic import ValidationError
 
     from ingestion.errors import IngestionError, MappingInvalid
+    from ingestion.warehouse.entries import KpiEntryInvalid
     from ingestion.warehouse.errors import AsOfTooLate, NoSuchLoad, NoSuchSnapshot, SparkMissing, WarehouseError
-    from ingestion.warehouse.kpis import KpiEntryInvalid, KpiQuestionInvalid
+    from ingestion.warehouse.kpis import KpiQuestionInvalid
 
     if isinstance(error, ValidationError):
         return _settings_words(error), shared.USAGE

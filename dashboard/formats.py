@@ -65,7 +65,7 @@ def value(amount: float | None, unit: str, lang: str) -> str:
             return percent(amount)
         case "seconds":
             return duration(amount, lang)
-        case "score":
+        case "score" | "number":
             return _signed(amount, 2)
         case "points":
             return _signed(amount, 1)
@@ -82,7 +82,7 @@ def change(now: float, before: float, unit: str, lang: str) -> str:
         return f"+{text}" if round(now - before) > 0 else text
     if unit == "count":
         return f"{_plus((now - before) / before * 100, 1)}%" if before else _plus(now - before, 0)
-    return _plus(now - before, 2 if unit == "score" else 1)
+    return _plus(now - before, 2 if unit in ("score", "number") else 1)
 
 
 def interval(lower: float | None, upper: float | None, unit: str, lang: str) -> str:

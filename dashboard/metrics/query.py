@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 
 from dashboard.metrics.access import Scope
-from ingestion.warehouse import engines, kpi_sql, snapshots
+from ingestion.warehouse import engines, kpi_sql, snapshots, views
 from ingestion.warehouse.kpis import (
     PERIODS,
     Filter,
@@ -29,6 +29,7 @@ from ingestion.warehouse.kpis import (
     periods_between,
     twelve_months_before,
 )
+from ingestion.warehouse.views import View
 
 KEPT_OPEN = 3
 """Snapshots that stay open: today's, and those that somebody is still looking at after a new one came."""
@@ -177,12 +178,11 @@ def values(
     question = _question(snapshot, scope, wanted, by, period)
     mart_columns = snapshot.columns.get(kpi.mart.model, ()) if kpi.mart else ()
     query = kpi_sql.value_query(kpi, question, mart_columns)
-    found = snapshot.run(query).with_columns(pl.col("numerator").cast(pl.Float64 if kpi.kind == "mean" else pl.Int64))
+    found = snapshot.run(query).with_columns(pl.col("numerator").cast(pl.Float64 if kpi.is_decimal else pl.Int64))
     filled = _fill(found, question)
     if kpi.kind in ("count", "stock"):
         filled = _zeros(filled, question)
-    missing = [name for name in kpi.datasets if name not in snapshot.connected]
-    if missing:
+    if missing(snapshot, kpi):
         filled = filled.with_columns(
             pl.lit("not_connected").alias("state"),
             *(
@@ -199,6 +199,25 @@ def values(
         pl.lit(snapshot.run_id).alias("run_id"),
         pl.lit(kpi.version).alias("definition_version"),
     ).sort(["period", *by], nulls_last=True)
+
+
+def missing(snapshot: Snapshot, asked: Kpi | View) -> tuple[str, ...]:
+    """The exports that a KPI or a view needs and that no source has brought."""
+    return tuple(name for name in asked.datasets if name not in snapshot.connected)
+
+
+def view(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
+    """The table of a view under the filter; no row at all where an export it needs is not connected.
+
+    Raises KpiQuestionInvalid.
+    """
+    found = snapshot.run(views.view_query(view, _question(snapshot, scope, wanted, (), "total")))
+    return found.clear() if missing(snapshot, view) else found
+
+
+def view_rows(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter, limit: int | None = None) -> pl.DataFrame:
+    """The units behind a view's table under the filter."""
+    return snapshot.run(views.view_rows_query(view, _question(snapshot, scope, wanted, (), "total"), limit))
 
 
 def _fill(found: pl.DataFrame, question: kpi_sql.Question) -> pl.DataFrame:

@@ -7,9 +7,6 @@ by day and dimension and is read instead when it carries every column the questi
 
 from __future__ import annotations
 
-import hashlib
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -18,29 +15,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ingestion.warehouse import entries
+from ingestion.warehouse.entries import DIMENSIONS, PAGES, KpiEntryInvalid
+
 SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
 
-KINDS = ("ratio", "km_time", "km_share", "count", "mean", "nps", "stock")
-UNITS = ("ratio", "seconds", "count", "score", "points")
+KINDS = ("ratio", "km_time", "km_share", "count", "mean", "nps", "stock", "rate", "difference")
+UNITS = ("ratio", "seconds", "count", "score", "points", "number")
 BETTER = ("higher", "lower", "neutral")
+LAYERS = ("efficiency", "satisfaction", "business", "volume", "quality")
 OVER_TIME = ("sum", "first", "last")
+MEASURES = ("share", "mean", "median")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
-DIMENSIONS = (
-    "region",
-    "area",
-    "tier",
-    "is_vip",
-    "channel",
-    "customer_type",
-    "product",
-    "product_group",
-    "source",
-)
-"""Dimensions that every fact and mart carries; an entry may add its own."""
-
-
-class KpiEntryInvalid(Exception):
-    """An entry of sql/kpis cannot be used; the message names file, entry and field."""
 
 
 class KpiQuestionInvalid(Exception):
@@ -64,7 +50,12 @@ class Mart:
 
 @dataclass(frozen=True)
 class Kpi:
-    """One entry of sql/kpis. Times are seconds, shares 0 to 1, NPS -100 to 100."""
+    """One entry of sql/kpis. Times are seconds, shares 0 to 1, NPS -100 to 100.
+
+    time: the business date a unit belongs to (the time basis). maturity_days: how old a unit must be to count.
+    A rate is `per` x numerator / denominator; is_count says that its numerator counts events (Poisson). A
+    difference compares the units of `group` with the rest within equal `strata`.
+    """
 
     id: str
     label: Mapping[str, str]
@@ -80,7 +71,8 @@ class Kpi:
     datasets: tuple[str, ...]
     page: str
     owner: str
-    source: str
+    document: str
+    quote: str
     differs: Mapping[str, str]
     layer: str
     clock: str | None = None
@@ -90,7 +82,13 @@ class Kpi:
     horizon: int | None = None
     limit: str | None = None
     pending: str | None = None
+    maturity_days: int = 0
     over_time: str = "sum"
+    per: int = 1
+    is_count: bool = True
+    group: str | None = None
+    measure: str | None = None
+    strata: tuple[str, ...] = ()
     mart: Mart | None = None
     guardrail: str | None = None
     minimum_n: int = 30
@@ -98,6 +96,16 @@ class Kpi:
     not_by: tuple[str, ...] = ()
     catalogue_rows: tuple[int, ...] = ()
     version: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the KPI is asked for: document and sentence."""
+        return f"{self.document} {self.quote}"
+
+    @property
+    def is_decimal(self) -> bool:
+        """Whether the numerator may be a fraction (hours, amounts); all others count."""
+        return self.kind == "mean" or (self.kind == "rate" and not self.is_count) or self.measure == "mean"
 
 
 @dataclass(frozen=True)
@@ -120,65 +128,50 @@ class Query:
     binds: tuple[object, ...]
 
 
-def _words(entry: Mapping[str, Any], name: str, where: str) -> Mapping[str, str]:
-    words = entry.get(name)
-    if not isinstance(words, dict) or not words.get("zh") or not words.get("en"):
-        raise KpiEntryInvalid(f"{where}: {name} needs both zh and en")
-    return MappingProxyType({"zh": str(words["zh"]), "en": str(words["en"])})
-
-
 def _kpi(kpi_id: str, entry: dict[str, Any], where: str) -> Kpi:
     fields: dict[str, Any] = dict(entry)
     for name in ("label", "meaning", "formula", "differs"):
-        fields[name] = _words(entry, name, where)
-    for name in ("datasets", "catalogue_rows", "not_by"):
+        fields[name] = entries.words(entry, name, where)
+    for name in ("datasets", "catalogue_rows", "not_by", "strata"):
         fields[name] = tuple(fields.get(name, ()))
-    # A dimension that its fact cannot know (a customer has no product) is refused, not answered with "unknown".
-    common = tuple(name for name in DIMENSIONS if name not in fields["not_by"])
-    fields["dimensions"] = common + tuple(fields.pop("more_dimensions", ()))
-    definition = json.dumps(entry, sort_keys=True, ensure_ascii=False)
-    version = hashlib.sha256(definition.encode()).hexdigest()[:12]
+    fields["dimensions"] = entries.dimensions(fields)
     try:
         if "mart" in fields:
             fields["mart"] = Mart(**fields["mart"])
-        kpi = Kpi(id=kpi_id, version=version, **fields)
+        kpi = Kpi(id=kpi_id, version=entries.version(entry), **fields)
     except TypeError as error:
         raise KpiEntryInvalid(f"{where}: {error}") from error
-    if kpi.kind not in KINDS:
-        raise KpiEntryInvalid(f"{where}: kind {kpi.kind!r} is not one of {', '.join(KINDS)}")
-    for name, known in (("unit", UNITS), ("better", BETTER), ("over_time", OVER_TIME)):
-        if getattr(kpi, name) not in known:
-            raise KpiEntryInvalid(f"{where}: {name} {getattr(kpi, name)!r} is not one of {', '.join(known)}")
+    for name, known in (
+        ("kind", KINDS),
+        ("unit", UNITS),
+        ("better", BETTER),
+        ("layer", LAYERS),
+        ("page", PAGES),
+        ("over_time", OVER_TIME),
+    ):
+        entries.one_of(getattr(kpi, name), known, name, where)
+    _check_kind(kpi, where)
+    return kpi
+
+
+def _check_kind(kpi: Kpi, where: str) -> None:
+    """What a kind needs beside the fields of all. Raises KpiEntryInvalid."""
     if kpi.kind.startswith("km_") and not (kpi.duration and kpi.event):
         raise KpiEntryInvalid(f"{where}: a Kaplan-Meier KPI needs duration and event")
     if kpi.kind == "km_time" and kpi.quantile is None:
         raise KpiEntryInvalid(f"{where}: a Kaplan-Meier time needs a quantile")
     if kpi.kind == "km_share" and (kpi.horizon is None) == (kpi.limit is None):
         raise KpiEntryInvalid(f"{where}: a Kaplan-Meier share needs either horizon or limit")
-    return kpi
-
-
-def _entries(path: Path) -> dict[str, dict[str, Any]]:
-    try:
-        entries = tomllib.loads(path.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        # Also an id defined twice in one file, which TOML itself forbids.
-        raise KpiEntryInvalid(f"{path.name}: {error}") from error
-    for kpi_id, entry in entries.items():
-        if not isinstance(entry, dict):
-            raise KpiEntryInvalid(f"{path.name}: {kpi_id} stands outside of any [entry]")
-    return entries
+    if kpi.kind == "difference" and not (kpi.group and kpi.measure in MEASURES):
+        raise KpiEntryInvalid(f"{where}: a difference needs a group and a measure ({', '.join(MEASURES)})")
+    if kpi.measure == "median" and not (kpi.duration and kpi.event):
+        raise KpiEntryInvalid(f"{where}: a difference of medians needs duration and event")
 
 
 @lru_cache(maxsize=4)
 def load_kpis(folder: Path = SQL_DIR / "kpis") -> Mapping[str, Kpi]:
     """All entries by id, in the order of the files. Raises KpiEntryInvalid."""
-    kpis: dict[str, Kpi] = {}
-    for path in sorted(folder.glob("*.toml")):
-        for kpi_id, entry in _entries(path).items():
-            if kpi_id in kpis:
-                raise KpiEntryInvalid(f"{path.name} [{kpi_id}]: the id is defined twice")
-            kpis[kpi_id] = _kpi(kpi_id, entry, f"{path.name} [{kpi_id}]")
+    kpis = {kpi_id: _kpi(kpi_id, entry, where) for kpi_id, entry, where in entries.in_folder(folder)}
     for kpi in kpis.values():
         if kpi.guardrail and kpi.guardrail not in kpis:
             raise KpiEntryInvalid(f"[{kpi.id}]: guardrail {kpi.guardrail!r} is no KPI")

@@ -11,7 +11,8 @@ import pytest
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
-from ingestion.warehouse.kpis import DIMENSIONS, Filter, Kpi, KpiEntryInvalid, load_kpis
+from ingestion.warehouse.entries import DIMENSIONS, KpiEntryInvalid
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
 
 ENTRY = """
 [answered]
@@ -30,7 +31,8 @@ denominator = "is_counted"
 numerator = "is_responded"
 datasets = ["tickets"]
 owner = "service"
-source = "test"
+document = "000"
+quote = "test"
 """
 
 
@@ -55,9 +57,13 @@ def test_a_whole_entry_is_taken(tmp_path: Path) -> None:
         ('zh = "已答复", ', "", "label"),
         (', en = "b" }', " }", "formula"),
         ('owner = "service"\n', "", "owner"),
-        ('source = "test"', 'source = "test"\ncolour = "red"', "colour"),
-        ('source = "test"', 'source = "test"\nguardrail = "happiness"', "happiness"),
-        ('source = "test"', 'source = "test"\nmart = { table = "marts.m" }', "table"),
+        ('quote = "test"', 'quote = "test"\ncolour = "red"', "colour"),
+        ('page = "response"', 'page = "canteen"', "canteen"),
+        ('layer = "efficiency"', 'layer = "money"', "money"),
+        ('kind = "ratio"', 'kind = "difference"\nmeasure = "share"', "group"),
+        ('kind = "ratio"', 'kind = "difference"\ngroup = "is_vip"\nmeasure = "median"', "duration"),
+        ('quote = "test"', 'quote = "test"\nguardrail = "happiness"', "happiness"),
+        ('quote = "test"', 'quote = "test"\nmart = { table = "marts.m" }', "table"),
         ('kind = "ratio"', 'kind = "km_time"', "duration"),
         ('kind = "ratio"', 'kind = "km_time"\nduration = "s"\nevent = "e"', "quantile"),
         ('kind = "ratio"', 'kind = "km_share"\nduration = "s"\nevent = "e"', "horizon"),

@@ -1,0 +1,184 @@
+"""Views of sql/views and cards of sql/cards.toml: what a catalogue row shows where one number cannot say it.
+
+A view is a table over the units of one fact, after the same filter and scope as a KPI. Its SQL may read nothing but
+`units`, so that no view can show a row that its reader may not see. A card is context in words, never computed.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import sqlglot
+from sqlglot import exp
+
+from ingestion.sqltext import literal
+from ingestion.warehouse import entries, statistics
+from ingestion.warehouse.entries import PAGES, KpiEntryInvalid
+from ingestion.warehouse.kpi_question import Question, check_slices, conditions_of
+from ingestion.warehouse.kpis import OVER_TIME, SQL_DIR, UNITS, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)((?::[^{}:]+)*)\}")
+
+
+@dataclass(frozen=True)
+class View:
+    """One entry of sql/views.
+
+    columns: the words of each column of the answer. units_of: the unit of those that are not shown as they are.
+    """
+
+    id: str
+    label: Mapping[str, str]
+    meaning: Mapping[str, str]
+    formula: Mapping[str, str]
+    rows: str
+    time: str
+    sql: str
+    columns: Mapping[str, Mapping[str, str]]
+    datasets: tuple[str, ...]
+    page: str
+    owner: str
+    document: str
+    quote: str
+    units_of: Mapping[str, str]
+    over_time: str = "sum"
+    dimensions: tuple[str, ...] = entries.DIMENSIONS
+    not_by: tuple[str, ...] = ()
+    catalogue_rows: tuple[int, ...] = ()
+    version: str = ""
+
+    @property
+    def source(self) -> str:
+        """Where the view is asked for: document and sentence."""
+        return f"{self.document} {self.quote}"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A sentence that others write and nobody can check from these data."""
+
+    id: str
+    label: Mapping[str, str]
+    text: Mapping[str, str]
+    document: str
+    quote: str
+    catalogue_rows: tuple[int, ...]
+
+
+@lru_cache(maxsize=4)
+def load_views(folder: Path = SQL_DIR / "views") -> Mapping[str, View]:
+    """All views by id, in the order of the files. Raises KpiEntryInvalid."""
+    found = {view_id: _view(view_id, entry, where) for view_id, entry, where in entries.in_folder(folder)}
+    return MappingProxyType(found)
+
+
+@lru_cache(maxsize=4)
+def load_cards(file: Path = SQL_DIR / "cards.toml") -> Mapping[str, Card]:
+    """All cards by id. Raises KpiEntryInvalid."""
+    return MappingProxyType(
+        {
+            card_id: _card(card_id, entry, f"{file.name} [{card_id}]")
+            for card_id, entry in entries.in_file(file).items()
+        }
+    )
+
+
+def _view(view_id: str, entry: dict[str, Any], where: str) -> View:
+    fields: dict[str, Any] = dict(entry)
+    for name in ("label", "meaning", "formula"):
+        fields[name] = entries.words(entry, name, where)
+    for name in ("datasets", "catalogue_rows", "not_by"):
+        fields[name] = tuple(fields.get(name, ()))
+    fields["dimensions"] = entries.dimensions(fields)
+    named = entry.get("columns", {})
+    fields["columns"] = MappingProxyType({name: entries.words(named, name, f"{where} columns") for name in named})
+    fields["units_of"] = MappingProxyType(dict(fields.get("units_of", {})))
+    try:
+        view = View(id=view_id, version=entries.version(entry), **fields)
+    except TypeError as error:
+        raise KpiEntryInvalid(f"{where}: {error}") from error
+    entries.one_of(view.page, PAGES, "page", where)
+    entries.one_of(view.over_time, OVER_TIME, "over_time", where)
+    for unit in view.units_of.values():
+        entries.one_of(unit, UNITS, "units_of", where)
+    _check_sql(view, where)
+    return view
+
+
+def _check_sql(view: View, where: str) -> None:
+    """One SELECT that reads `units` and its own CTEs alone. Raises KpiEntryInvalid."""
+    try:
+        statements = sqlglot.parse(_expanded(view.sql, "2000-01-01"), read="duckdb")
+    except (sqlglot.errors.SqlglotError, KeyError) as error:
+        raise KpiEntryInvalid(f"{where}: sql: {str(error).splitlines()[0]}") from error
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise KpiEntryInvalid(f"{where}: sql is exactly one SELECT")
+    own = {cte.alias for cte in statements[0].find_all(exp.CTE)} | {"units"}
+    for table in statements[0].find_all(exp.Table):
+        if table.db or (table.name not in own and isinstance(table.this, exp.Identifier)):
+            raise KpiEntryInvalid(f"{where}: sql reads {table.sql()}; it may read `units` and nothing else")
+
+
+def _expanded(sql: str, last_date: str) -> str:
+    """The SQL with its placeholders filled: statistics whose text nobody should have to write twice."""
+    fill: Mapping[str, Callable[..., str]] = {
+        "kaplan_meier": lambda units, groups="": statistics.kaplan_meier(
+            units, [name.strip() for name in groups.split(",") if name.strip()]
+        ),
+        "km_median": lambda: statistics.km_quantile("survival", "0.5"),
+        "km_p90": lambda: statistics.km_quantile("survival", "0.1"),
+        "wilson_lower": lambda numerator, denominator: statistics.wilson(numerator, denominator)[0],
+        "wilson_upper": lambda numerator, denominator: statistics.wilson(numerator, denominator)[1],
+        "last_date": lambda: f"date {literal(last_date)}",
+    }
+
+    def filled(found: re.Match[str]) -> str:
+        arguments = [part for part in found[2].split(":") if part]
+        return fill[found[1]](*arguments)
+
+    return _PLACEHOLDER.sub(filled, sql)
+
+
+def view_query(view: View, question: Question) -> Query:
+    """The table of a view under a filter. Raises KpiQuestionInvalid."""
+    check_slices(view, question)
+    conditions, binds = conditions_of(view, question, view.time)
+    sql = f"""
+with units as (
+    select * from {view.rows}
+    where {" and ".join(conditions)}
+)
+select * from (
+{_expanded(view.sql, question.last_date.isoformat())}
+) as answer"""
+    return Query(sql, tuple(binds))
+
+
+def view_rows_query(view: View, question: Question, limit: int | None = None) -> Query:
+    """The units behind a view."""
+    check_slices(view, question)
+    conditions, binds = conditions_of(view, question, view.time)
+    tail = "" if limit is None else "\nlimit ?"
+    sql = f"select *\nfrom {view.rows}\nwhere {' and '.join(conditions)}\norder by {view.time}{tail}"
+    return Query(sql, (*binds, *(() if limit is None else (limit,))))
+
+
+def _card(card_id: str, entry: dict[str, Any], where: str) -> Card:
+    fields = {
+        **entry,
+        "label": entries.words(entry, "label", where),
+        "text": entries.words(entry, "text", where),
+        "catalogue_rows": tuple(entry.get("catalogue_rows", ())),
+    }
+    try:
+        return Card(id=card_id, **fields)
+    except TypeError as error:
+        raise KpiEntryInvalid(f"{where}: {error}") from error
