@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dashboard.commands import shared
+from dashboard.commands import catalogue, shared
 from dashboard.commands.shared import LANG, Home, Lang, Output, t
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from ingestion.warehouse.kpis import Filter, Kpi
+    from ingestion.warehouse.views import Card, View
 
 CLOSED = frozenset({"region", "area", "tier", "channel", "customer_type", "product", "product_group", "source"})
 """Dimensions of which every value is known: a filter by another one is a slip, not an empty answer."""
@@ -34,14 +35,17 @@ def kpi(
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    from ingestion.warehouse.kpis import load_kpis
+    from ingestion.warehouse.kpis import Kpi
 
     if list_all:
-        _show_list(load_kpis(), form)
+        catalogue.show_list(form)
         return
-    entry = _entry(load_kpis(), kpi)
+    entry = catalogue.find(kpi)
     wanted = _filter(date_from, date_to, where)
     settings = shared.settings(home)
+    if not isinstance(entry, Kpi):
+        _show_other(entry, settings.home, wanted, form, is_split=bool(by) or period != "total")
+        return
     asked, rows = _values(settings.home, entry, wanted, by or [], period)
     if form == "table":
         _show_table(entry, asked, rows, by or [], settings.business_timezone)
@@ -79,34 +83,16 @@ def _show_table(kpi: Kpi, asked: Filter, rows: list[dict[str, object]], by: list
     shared.show_rows(told, list(told[0]), "table", zone)
 
 
-def _show_list(kpis: Mapping[str, Kpi], form: shared.Format) -> None:
-    if form == "table":
-        rows: list[dict[str, object]] = [
-            {"kpi": one.id, "label": one.label[LANG], "unit": one.unit} for one in kpis.values()
-        ]
-        shared.show_rows(rows, ["kpi", "label", "unit"], form)
-        return
-    entries: list[dict[str, object]] = [
-        {
-            "kpi": one.id,
-            "label_zh": one.label["zh"],
-            "label_en": one.label["en"],
-            "unit": one.unit,
-            "catalogue_rows": one.catalogue_rows if form == "json" else " ".join(map(str, one.catalogue_rows)),
-        }
-        for one in kpis.values()
-    ]
-    shared.show_rows(entries, ["kpi", "label_zh", "label_en", "unit", "catalogue_rows"], form)
+def _show_other(entry: View | Card, home: Path, wanted: Filter, form: shared.Format, *, is_split: bool) -> None:
+    """A view or a card: neither has one value that --by or --period could split."""
+    from ingestion.warehouse.views import Card
 
-
-def _entry(kpis: Mapping[str, Kpi], name: str | None) -> Kpi:
-    if name is None:
-        shared.fail(t("cli.errors.kpi_needed"), shared.USAGE)
-    if name not in kpis:
-        alike = ", ".join(get_close_matches(name, kpis))
-        near = t("cli.errors.near", names=alike) if alike else ""
-        shared.fail(t("cli.errors.unknown_kpi", kpi=name, near=near), shared.USAGE)
-    return kpis[name]
+    if is_split:
+        shared.fail(t("cli.errors.not_split", kpi=entry.id), shared.USAGE)
+    if isinstance(entry, Card):
+        catalogue.show_card(entry, form)
+    else:
+        catalogue.show_view(entry, home, wanted, form)
 
 
 def _filter(date_from: str | None, date_to: str | None, where: Sequence[str] | None) -> Filter:
@@ -119,18 +105,15 @@ def _filter(date_from: str | None, date_to: str | None, where: Sequence[str] | N
 
 
 def _values(
-    home: object, kpi: Kpi, wanted: Filter, by: list[str], period: Period
+    home: Path, kpi: Kpi, wanted: Filter, by: list[str], period: Period
 ) -> tuple[Filter, list[dict[str, object]]]:
     """The values, and the filter with the dates they are of."""
-    from pathlib import Path
-
     from dashboard.labels import named
     from dashboard.metrics import query
     from dashboard.metrics.access import Scope
 
-    snapshot = query.open_snapshot(Path(str(home)))
-    if snapshot is None:
-        shared.fail(t("cli.errors.nothing_published"))
+    snapshot = catalogue.open_published(home)
+    catalogue.tell_missing(snapshot, kpi)
     rows: list[dict[str, object]] = query.values(snapshot, Scope.everything(), kpi, wanted, by, period).to_dicts()
     for name in CLOSED.intersection(wanted.where):
         known = query.dimension_values(snapshot, Scope.everything(), name)

@@ -1,0 +1,132 @@
+"""What `aftercare kpi` knows besides numbers: the list of everything it answers, views and cards."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import typer
+
+from dashboard.commands import shared
+from dashboard.commands.shared import LANG, t
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from dashboard.metrics.query import Snapshot
+    from ingestion.warehouse.kpis import Filter, Kpi
+    from ingestion.warehouse.views import Card, View
+
+TABLE = ("kpi", "type", "label", "unit")
+LISTED = ("kpi", "type", "label_zh", "label_en", "unit", "page", "datasets", "catalogue_rows")
+
+
+def show_list(form: shared.Format) -> None:
+    """Every KPI, view and card, with the rows of the catalogue that each answers."""
+    rows = [_listed(one) for one in _everything().values()]
+    if form == "table":
+        shown = [{**row, "label": row[f"label_{LANG}"]} for row in rows]
+        shared.show_rows(shown, TABLE, form)
+        return
+    if form == "csv":
+        rows = [{**row, **{name: " ".join(map(str, row[name])) for name in LISTED[-2:]}} for row in rows]  # type: ignore[call-overload]
+    shared.show_rows(rows, LISTED, form)
+
+
+def _everything() -> dict[str, Kpi | View | Card]:
+    from ingestion.warehouse.kpis import load_kpis
+    from ingestion.warehouse.views import load_cards, load_views
+
+    return {**load_kpis(), **load_views(), **load_cards()}
+
+
+def _listed(one: Kpi | View | Card) -> dict[str, object]:
+    from ingestion.warehouse.kpis import Kpi
+    from ingestion.warehouse.views import View
+
+    kind = "kpi" if isinstance(one, Kpi) else "view" if isinstance(one, View) else "card"
+    return {
+        "kpi": one.id,
+        "type": kind,
+        "label_zh": one.label["zh"],
+        "label_en": one.label["en"],
+        "unit": one.unit if isinstance(one, Kpi) else None,
+        "page": None if kind == "card" else one.page,  # type: ignore[union-attr]
+        "datasets": [] if kind == "card" else list(one.datasets),  # type: ignore[union-attr]
+        "catalogue_rows": list(one.catalogue_rows),
+    }
+
+
+def find(name: str | None) -> Kpi | View | Card:
+    """The entry of that id; ends the command where there is none."""
+    known = _everything()
+    if name is None:
+        shared.fail(t("cli.errors.kpi_needed"), shared.USAGE)
+    if name not in known:
+        alike = ", ".join(get_close_matches(name, known))
+        near = t("cli.errors.near", names=alike) if alike else ""
+        shared.fail(t("cli.errors.unknown_kpi", kpi=name, near=near), shared.USAGE)
+    return known[name]
+
+
+def open_published(home: Path) -> Snapshot:
+    """The published snapshot; ends the command where there is none."""
+    from dashboard.metrics import query
+
+    snapshot = query.open_snapshot(home)
+    if snapshot is None:
+        shared.fail(t("cli.errors.nothing_published"))
+    return snapshot
+
+
+def tell_missing(snapshot: Snapshot, asked: Kpi | View) -> None:
+    """On stderr, which exports the answer needs that no source has brought."""
+    from dashboard.labels import Labels
+    from dashboard.metrics import query
+
+    missing = query.missing(snapshot, asked)
+    if missing:
+        exports = Labels(LANG, t).datasets(missing)
+        typer.echo(t("cli.kpi.needs", label=asked.label[LANG], exports=exports, names=", ".join(missing)), err=True)
+
+
+def show_view(view: View, home: Path, wanted: Filter, form: shared.Format) -> None:
+    """The table of a view, under words where a person reads it."""
+    from dashboard import formats
+    from dashboard.metrics import query
+    from dashboard.metrics.access import Scope
+
+    snapshot = open_published(home)
+    rows = query.view(snapshot, Scope.everything(), view, wanted).to_dicts()
+    tell_missing(snapshot, view)
+    if form != "table":
+        shared.show_rows(rows, list(rows[0]) if rows else list(view.columns), form)
+        return
+    if not rows:
+        typer.echo(t("cli.kpi.nothing", label=view.label[LANG]))
+        return
+    words = {name: view.columns[name][LANG] if name in view.columns else name for name in rows[0]}
+    told = [
+        {
+            words[name]: formats.value(value, view.units_of[name], LANG) if name in view.units_of else value
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+    typer.echo(f"{view.label[LANG]} ({view.id})")
+    shared.show_rows(told, list(told[0]), "table", snapshot.business_timezone)
+
+
+def show_card(card: Card, form: shared.Format) -> None:
+    """A card's sentence and where it comes from."""
+    if form == "table":
+        typer.echo(f"{card.label[LANG]}\n{card.text[LANG]}\n{card.document}: {card.quote}")
+        return
+    row: dict[str, object] = {
+        "kpi": card.id,
+        "text_zh": card.text["zh"],
+        "text_en": card.text["en"],
+        "document": card.document,
+        "quote": card.quote,
+    }
+    shared.show_rows([row], list(row), form)
