@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import formats, parts, targets
 from dashboard.session import ROWS_SHOWN
+from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,11 @@ def definition(view: View, kpi: Kpi) -> None:
         "differs": kpi.differs[lang],
         "unit": view.t(f"units.{_unit_word(kpi)}"),
         "clock": clock,
+        "maturity": view.t("dictionary.days", days=kpi.maturity_days) if kpi.maturity_days else formats.MISSING,
         "better": view.t(f"better.{kpi.better}"),
+        "guardrail": load_kpis()[kpi.guardrail].label[lang] if kpi.guardrail else formats.MISSING,
+        "minimum_n": str(kpi.minimum_n),
+        "dimensions": view.t("parts.and").join(view.labels.dimension(name) for name in kpi.dimensions),
         "datasets": view.labels.datasets(kpi.datasets),
         "owner": kpi.owner,
         "source": kpi.source,

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import filters, formats
 from dashboard.labels import is_duration
+from ingestion.warehouse.entries import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,6 +144,18 @@ def pick(view: View, key: str, options: Sequence[str], words: str) -> str:
         label_visibility="collapsed",
     )
     return str(chosen)
+
+
+def area(view: View, key: str) -> str | None:
+    """Which part of the service to look at; None: all of it."""
+    chosen = st.pills(
+        view.t("areas.label"),
+        PAGES,
+        format_func=lambda code: view.t(f"areas.{code}"),
+        key=f"{key}_{view.lang}",
+        label_visibility="collapsed",
+    )
+    return None if chosen is None else str(chosen)
 
 
 def first_run(t: Translate, home: str) -> None:

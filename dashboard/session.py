@@ -21,6 +21,7 @@ from dashboard.labels import Labels
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
+from ingestion.warehouse.views import View as Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -158,6 +159,19 @@ class View:
         name = f"marts.{mart}"
         key = (*self._key(None), name, tuple(by), period)
         return _sums(key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period))
+
+    def table(self, one: Table) -> pl.DataFrame:
+        """The table of a view of sql/views; slices that its fact does not know are left out of its filter."""
+        wanted = self.filter()
+        known = Filter(
+            wanted.date_from, wanted.date_to, {k: v for k, v in wanted.where.items() if k in one.dimensions}
+        )
+        key = (*self._key(None), one.id, one.version)
+        return _values(key, lambda: query.view(self.snapshot, self.scope, one, known))
+
+    def missing(self, one: Kpi | Table) -> tuple[str, ...]:
+        """The exports that a KPI or a view needs and that no source has brought."""
+        return query.missing(self.snapshot, one)
 
     def meta(self, name: str) -> pl.DataFrame:
         return _meta((self.snapshot.run_id, name), lambda: query.meta(self.snapshot, name))

@@ -12,11 +12,12 @@ import polars as pl
 
 from dashboard.metrics.access import Scope
 from data_checks.contract import datasets
-from ingestion.warehouse.kpis import Filter, Kpi, periods_between
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, periods_between
+from ingestion.warehouse.views import View, load_views
 
 AS_OF = datetime(2025, 6, 30, 16, 0)
-VALUES = {"ratio": 0.873, "seconds": 8_100.0, "count": 12_345.0, "score": 4.21, "points": 32.5}
-WIDTHS = {"ratio": 0.01, "seconds": 300.0, "score": 0.05, "points": 4.0}
+VALUES = {"number": 3.5, "ratio": 0.873, "seconds": 8_100.0, "count": 12_345.0, "score": 4.21, "points": 32.5}
+WIDTHS = {"number": 0.5, "ratio": 0.01, "seconds": 300.0, "score": 0.05, "points": 4.0}
 OPTIONS = {
     "region": ["上海", "北京", "unknown"],
     "area": ["华东", "华北"],
@@ -27,7 +28,10 @@ OPTIONS = {
     "product_group": ["空调", "冰箱"],
     "grade": ["general", "major"],
 }
-ALL_DATASETS = frozenset([*datasets(), "replies", "status_history", "ratings"])
+# What sources bring, and what only some of them say: every word that an entry asks for.
+ALL_DATASETS = frozenset(
+    [*datasets(), *(name for one in (*load_kpis().values(), *load_views().values()) for name in one.datasets)]
+)
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,12 @@ class FakeQuery:
 
     def open_snapshot(self, home: Path) -> FakeSnapshot | None:
         return self.snapshot
+
+    def missing(self, snapshot: FakeSnapshot, asked: Kpi | View) -> tuple[str, ...]:
+        return tuple(name for name in asked.datasets if name not in snapshot.connected)
+
+    def view(self, snapshot: FakeSnapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
+        return pl.DataFrame({name: [1.0] for name in view.columns})
 
     def dimension_values(self, snapshot: FakeSnapshot, scope: Scope, dimension: str) -> list[str]:
         return OPTIONS[dimension]

@@ -1,0 +1,99 @@
+"""The dictionary: every KPI, view and card in words, and which of them answers each row of the catalogue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import drill, formats, parts
+from ingestion.warehouse.kpis import Kpi, load_kpis
+from ingestion.warehouse.views import Card, load_cards, load_views
+from ingestion.warehouse.views import View as Table
+
+if TYPE_CHECKING:
+    from dashboard.session import View
+
+Entry = Kpi | Table | Card
+
+CATALOGUE_ROWS: Final = range(1, 145)
+"""The rows of the KPI catalogue: every KPI, target and system that the source documents name."""
+
+
+def everything() -> list[Entry]:
+    """Every KPI, view and card, in the order of their files."""
+    return [*load_kpis().values(), *load_views().values(), *load_cards().values()]
+
+
+def entry(view: View, one: Entry) -> None:
+    """One entry, folded up."""
+    if isinstance(one, Kpi):
+        drill.entry(view, one)
+    elif isinstance(one, Card):
+        with st.expander(f"**{one.label[view.lang]}** · {view.t('dictionary.card')}"):
+            st.markdown(one.text[view.lang])
+            st.caption(f"{one.document}：{one.quote}" if view.lang == "zh" else f"{one.document}: {one.quote}")
+    else:
+        with st.expander(f"**{one.label[view.lang]}** · {one.meaning[view.lang]}"):
+            _table(view, one)
+
+
+def _table(view: View, one: Table) -> None:
+    facts = {
+        "formula": one.formula[view.lang],
+        "datasets": view.labels.datasets(one.datasets),
+        "owner": one.owner,
+        "source": one.source,
+        "version": f"`{one.version}`",
+        "id": f"`{one.id}`",
+    }
+    st.markdown("\n".join(f"- **{view.t(f'dictionary.{name}')}**: {text}" for name, text in facts.items()))
+    # A table is only worked out for who wants to see it: there are dozens on this page.
+    if st.toggle(view.t("dictionary.show_table"), key=f"table_{one.id}") and parts.needs(view, *one.datasets):
+        st.caption(view.t("dictionary.table_dates"))
+        show_table(view, one)
+
+
+def show_table(view: View, one: Table) -> None:
+    """The table of a view under the reader's filter, in words."""
+    frame = view.table(one)
+    if frame.is_empty():
+        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        return
+    for name, unit in one.units_of.items():
+        if name in frame.columns:
+            told = [formats.value(value, unit, view.lang) for value in frame[name].cast(pl.Float64)]
+            frame = frame.with_columns(pl.Series(name, told, dtype=pl.String))
+    dimensions = [name for name in frame.columns if name in one.dimensions and frame.schema[name] == pl.String]
+    named = view.named(frame, *dimensions)
+    words = {name: one.columns[name][view.lang] for name in named.columns if name in one.columns}
+    st.dataframe(named.rename(words), hide_index=True, width="stretch", placeholder="")
+
+
+def coverage(view: View) -> None:
+    """Each row of the catalogue: what answers it, of which kind, and which exports that still needs."""
+    parts.section(view, "coverage")
+    frame = coverage_frame(view)
+    answered = frame.filter(pl.col("needs") == "").height
+    st.caption(view.t("dictionary.covered", rows=frame.height, answered=answered))
+    headings = {name: view.t(f"dictionary.{name}") for name in frame.columns}
+    st.dataframe(frame.rename(headings), hide_index=True, width="stretch", height=320)
+
+
+def coverage_frame(view: View) -> pl.DataFrame:
+    """Columns: row, answers, ids, needs (exports not connected, '' where the row has its number)."""
+    return pl.DataFrame([_covered(view, row) for row in CATALOGUE_ROWS])
+
+
+def _covered(view: View, row: int) -> dict[str, object]:
+    found = [one for one in everything() if row in one.catalogue_rows]
+    needs = [view.missing(one) for one in found if not isinstance(one, Card)]
+    # A row that two entries answer is answered as soon as one of them has its exports.
+    missing = () if not needs or () in needs else needs[0]
+    return {
+        "row": row,
+        "answers": view.t("parts.and").join(one.label[view.lang] for one in found),
+        "ids": ", ".join(one.id for one in found),
+        "needs": view.labels.datasets(missing),
+    }
