@@ -46,7 +46,7 @@ def read(view: View, kpi: Kpi) -> Card:
         return Card(kpi, now, {}, None, [])
     # Over whole years "the period before" and "a year earlier" are the same dates: one line says both.
     wanted = () if view.choice.comparison == NO_COMPARISON else ("last_year", "previous")
-    periods = {view.earlier(name): name for name in wanted}
+    periods = {view.earlier(name, kpi): name for name in wanted}
     periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
     earlier = {name: view.earlier_reading(kpi, period) for period, name in periods.items()}
     return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].drop_nulls().to_list())

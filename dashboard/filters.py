@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from dashboard import periods, session
+from dashboard import fair, periods, session
 from dashboard.labels import Labels
 from dashboard.session import Choice
 
@@ -89,13 +89,16 @@ def write_url(lang: str) -> None:
         st.query_params.from_dict(wanted)
 
 
-def describe(choice: Choice, lang: str, t: Translate) -> str:
-    """One line that says which dates and slices the numbers below are about."""
+def describe(choice: Choice, last_date: date, lang: str, t: Translate) -> str:
+    """One line that says which dates and slices the numbers below are about, and what makes the others comparable."""
     labels = Labels(lang, t)
     text = str(choice.period)
+    fairly = None
     if choice.comparison != periods.NO_COMPARISON:
-        other = periods.before(choice.period, choice.comparison)
-        text = t("filters.describe", period=text, other=str(other))
+        fairly = fair.compare(choice.period, choice.comparison, last_date=last_date)
+    if fairly:
+        by = t("filters.aligned", holiday=t(f"holidays.{fairly.holiday}")) if fairly.holiday else ""
+        text = t("filters.describe", period=text, other=str(fairly.before), days=fairly.working_days, by=by)
     slices = [
         f"{labels.dimension(name)}: {t('parts.and').join(labels.value(name, value) for value in values)}"
         for name, values in choice.where

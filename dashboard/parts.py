@@ -50,7 +50,7 @@ def title(view: View, page: str, *, is_filtered: bool = True) -> None:
     st.title(view.t(f"pages.{page}.title"), anchor=False)
     st.caption(view.t(f"pages.{page}.question"))
     if is_filtered:
-        st.caption(f":material/date_range: {filters.describe(view.choice, view.lang, view.t)}")
+        st.caption(f":material/date_range: {filters.describe(view.choice, view.last_date, view.lang, view.t)}")
 
 
 def section(view: View, key: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 import polars as pl
 import streamlit as st
 
-from dashboard import periods, readings, targets
+from dashboard import fair, periods, readings, targets
 from dashboard.labels import Labels
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
@@ -92,8 +92,17 @@ class View:
             return readings.Reading(kpi.id, "empty", None, None, None, 0, None, None)
         return readings.Reading.of(found.row(0, named=True))
 
-    def earlier(self, comparison: str) -> Period:
-        return periods.before(self.choice.period, comparison)
+    def earlier(self, comparison: str, kpi: Kpi) -> Period:
+        """The dates a KPI is compared with: as many working days, as ripe, the same holiday.
+
+        What is taken at one day (a backlog, a cohort) is taken at that day of the period before.
+        """
+        fairly = fair.compare(
+            self.choice.period, comparison, last_date=self.last_date, maturity_days=kpi.maturity_days
+        )
+        if kpi.over_time != "sum" or fairly is None:
+            return periods.before(self.choice.period, comparison)
+        return fairly.before
 
     def earlier_reading(self, kpi: Kpi, period: Period) -> readings.Reading:
         """The KPI over an earlier period; state `no_history` where the data begin later: no record is no zero."""
