@@ -12,9 +12,6 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import sqlglot
-from sqlglot import exp
-
 from ingestion.sqltext import literal
 from ingestion.warehouse import entries, statistics
 from ingestion.warehouse.entries import PAGES, KpiEntryInvalid
@@ -115,6 +112,10 @@ def _view(view_id: str, entry: dict[str, Any], where: str) -> View:
 
 def _check_sql(view: View, where: str) -> None:
     """One SELECT that reads `units` and its own CTEs alone. Raises KpiEntryInvalid."""
+    # Imported where it is needed: a command that asks for one KPI parses no view.
+    import sqlglot
+    from sqlglot import exp
+
     try:
         statements = sqlglot.parse(_expanded(view.sql, "2000-01-01"), read="duckdb")
     except (sqlglot.errors.SqlglotError, KeyError) as error:

@@ -1,0 +1,92 @@
+"""How long `aftercare kpi` takes, for every KPI: `python -m tests.benchmarks.kpi HOME [--repeat N] [--json FILE]`.
+
+Two ratios a KPI, both measured in one run, interleaved, medians of the repeats: the whole command against
+`python -c 'import duckdb, polars'`, and the read side's answer against its plain SQL on a connection of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from dashboard.metrics import query
+from dashboard.metrics.access import Scope
+from ingestion.warehouse import engines, kpi_sql
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+FLOOR = [sys.executable, "-c", "import duckdb, polars"]
+
+
+def seconds(work: Callable[[], object]) -> float:
+    begun = perf_counter()
+    work()
+    return perf_counter() - begun
+
+
+def process(command: list[str]) -> float:
+    return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def command(kpi: Kpi, home: Path) -> list[str]:
+    return [sys.executable, "-m", "dashboard.cli", "kpi", kpi.id, "--home", str(home), "--format", "json"]
+
+
+def plain(snapshot: query.Snapshot, kpi: Kpi, con: duckdb.DuckDBPyConnection) -> Callable[[], object]:
+    """The KPI's SQL with its values, on a connection that does nothing else."""
+    wanted = query.complete_filter(snapshot, Filter())
+    question = kpi_sql.Question(wanted, (), "total", snapshot.last_date)
+    columns = snapshot.columns.get(kpi.mart.model, ()) if kpi.mart else ()
+    asked = kpi_sql.value_query(kpi, question, columns)
+    return lambda: con.execute(asked.sql, list(asked.binds)).fetchall()
+
+
+def measure(snapshot: query.Snapshot, kpi: Kpi, home: Path, repeat: int) -> dict[str, object]:
+    times: dict[str, list[float]] = {name: [] for name in ("floor", "command", "sql", "answer")}
+    with engines.open_reader(snapshot.file) as con:
+        straight = plain(snapshot, kpi, con)
+        for _ in range(repeat):
+            times["floor"].append(process(FLOOR))
+            times["command"].append(process(command(kpi, home)))
+            times["sql"].append(seconds(straight))
+            times["answer"].append(seconds(lambda: query.values(snapshot, Scope.everything(), kpi, Filter())))
+    told = {name: median(found) for name, found in times.items()}
+    return {
+        "kpi": kpi.id,
+        "command_over_imports": round(told["command"] / told["floor"], 2),
+        "answer_over_sql": round(told["answer"] / told["sql"], 2),
+        **{f"{name}_seconds": round(found, 4) for name, found in told.items()},
+    }
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("home", type=Path)
+    asked.add_argument("--repeat", type=int, default=3)
+    asked.add_argument("--json", type=Path)
+    options = asked.parse_args()
+    snapshot = query.open_snapshot(options.home)
+    if snapshot is None:
+        asked.error("nothing is published there")
+    found = [measure(snapshot, kpi, options.home, options.repeat) for kpi in load_kpis().values()]
+    for row in sorted(found, key=lambda row: str(row["command_over_imports"])):
+        print(f"{row['kpi']:44} {row['command_over_imports']:>6} x imports {row['answer_over_sql']:>6} x SQL")
+    for name in ("command_over_imports", "answer_over_sql"):
+        ratios = sorted(float(str(row[name])) for row in found)
+        print(f"{name}: median {median(ratios):.2f}, worst {ratios[-1]:.2f}, of {len(ratios)} KPIs")
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
