@@ -22,6 +22,7 @@ from data_checks.contract import datasets
 from data_checks.gist import gist
 from ingestion.sqltext import literal, quoted
 from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid, PersonalColumn
+from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
 FOLDERS = ("staging", "core", "marts")
 INPUT_FOLDERS = ("policies", "targets", "calendars")
-# What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded.
+# What a run itself tells the models, as raw.<name>: itself (one row), the known sources, what is loaded, the nights
+# published before it, and the entries of sql/kpis.
 RUN_INPUTS = {
     "run": "run_id varchar, as_of timestamp, business_timezone varchar",
     "sources": (
@@ -37,7 +39,13 @@ RUN_INPUTS = {
         "customer_precedence integer, master_namespace varchar"
     ),
     "loads": (
-        "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp, is_full boolean"
+        "load_id varchar, load_seq bigint, source varchar, feed varchar, data_through timestamp, is_full boolean, "
+        "rows_read bigint, rows_loaded bigint, rows_quarantined bigint, rows_duplicate bigint"
+    ),
+    "nights": "run_id varchar, as_of timestamp",
+    "kpis": (
+        "kpi varchar, position bigint, label_zh varchar, label_en varchar, layer varchar, page varchar, kind varchar, "
+        "unit varchar, better varchar, guardrail varchar"
     ),
 }
 
@@ -165,6 +173,14 @@ def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | 
             f"from read_csv({literal(str(file))}, header = true, delim = ',', quote = '\"', escape = '\"', "
             f"auto_detect = false, columns = {_columns_of(file)})"
         )
+
+
+    columns = RUN_INPUTS["kpis"].replace(" varchar", "").replace(" bigint", "").split(", ")
+    rows = [
+        (kpi.id, place, kpi.label["zh"], kpi.label["en"], *(getattr(kpi, name) for name in columns[4:]))
+        for place, kpi in enumerate(load_kpis().values(), start=1)
+    ]
+    con.executemany(f"insert into {catalog}.raw.kpis values ({', '.join('?' * len(columns))})", rows)
 
 
 def _columns_of(file: Path) -> str:
