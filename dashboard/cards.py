@@ -23,6 +23,14 @@ _SAME: Final = "same"
 
 
 @dataclass(frozen=True)
+class Partner:
+    """The quality KPI that guards a speed KPI: fast is only good while it holds. holds None: nothing can be said."""
+
+    kpi: Kpi
+    holds: bool | None
+
+
+@dataclass(frozen=True)
 class Card:
     """What one card shows; read once, then drawn and judged."""
 
@@ -31,10 +39,16 @@ class Card:
     earlier: dict[str, Reading]
     target: Target | None
     course: list[float]
+    partner: Partner | None = None
 
     @property
     def misses_target(self) -> bool:
         return self.target is not None and self.target.is_met(self.now, self.kpi.better) is False
+
+    @property
+    def is_guarded(self) -> bool:
+        """False while the quality partner does not hold: then nothing about this KPI is good news."""
+        return self.partner is None or self.partner.holds is not False
 
     def verdict(self, comparison: str) -> readings.Verdict:
         return readings.compare(self.now, self.earlier.get(comparison), self.kpi.better)
@@ -49,7 +63,23 @@ def read(view: View, kpi: Kpi) -> Card:
     periods = {view.earlier(name, kpi): name for name in wanted}
     periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
     earlier = {name: view.earlier_reading(kpi, period) for period, name in periods.items()}
-    return Card(kpi, now, earlier, view.target(kpi), view.trend(kpi)["value"].drop_nulls().to_list())
+    course = view.trend(kpi)["value"].drop_nulls().to_list()
+    return Card(kpi, now, earlier, view.target(kpi), course, _partner(view, kpi))
+
+
+def _partner(view: View, kpi: Kpi) -> Partner | None:
+    """A guardrail holds while it meets its own target; where it has none, while it has not grown clearly worse."""
+    if kpi.guardrail is None:
+        return None
+    guard = view.kpi(kpi.guardrail)
+    now, target = view.reading(guard), view.target(guard)
+    if target is not None:
+        return Partner(guard, target.is_met(now, guard.better))
+    if view.choice.comparison == NO_COMPARISON:
+        return Partner(guard, None)
+    then = view.earlier_reading(guard, view.earlier(view.choice.comparison, guard))
+    verdict = readings.compare(now, then, guard.better)
+    return Partner(guard, None if verdict == "none" else verdict != "worse")
 
 
 def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
@@ -78,13 +108,14 @@ def _headline(view: View, card: Card) -> None:
     comparison = next(iter(card.earlier), "")
     then = card.earlier.get(comparison)
     verdict = card.verdict(comparison)
+    colour = _COLOURS["unclear" if verdict == "better" and not card.is_guarded else verdict]
     has_delta = verdict != "none" and then is not None and now.value is not None and then.value is not None
     delta = formats.change(now.value, then.value, kpi.unit, view.lang) if has_delta else None  # type: ignore[arg-type,union-attr]
     st.metric(
         kpi.label[view.lang],
         headline(view, kpi, now),
         delta=delta,
-        delta_color=_COLOURS[verdict],  # type: ignore[arg-type]  # names of Streamlit's palette
+        delta_color=colour,  # type: ignore[arg-type]  # names of Streamlit's palette
         delta_arrow=_arrow(delta),
         delta_description=view.t(f"comparisons.short_{_name(view, card, comparison)}") if delta else None,
         help=kpi.meaning[view.lang],
@@ -149,6 +180,9 @@ def _target(view: View, card: Card) -> str:
     met = card.target.is_met(card.now, card.kpi.better)
     if met is None:
         return view.t("card.target", goal=f"{sign} {goal}")
+    if met and card.partner and not card.is_guarded:
+        told = view.t("card.unguarded", guardrail=card.partner.kpi.label[view.lang])
+        return f"{view.t('card.target', goal=f'{sign} {goal}')} · :orange[:material/warning: {told}]"
     word, colour, mark = ("met", theme.BETTER, "check_circle") if met else ("missed", theme.WORSE, "error")
     return f"{view.t('card.target', goal=f'{sign} {goal}')} · :{colour}[:material/{mark}: {view.t(f'card.{word}')}]"
 

@@ -8,7 +8,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from dashboard import session
 from dashboard.metrics.query import NoSuchTable
+from dashboard.readings import Target
 from tests.dashboard.conftest import OpenPage
 from tests.dashboard.fakes import ALL_DATASETS, META, FakeQuery, FakeSnapshot
 
@@ -51,6 +53,18 @@ def test_a_card_shows_value_interval_n_target_and_as_of(open_page: OpenPage, fak
     assert "95% 区间 86.3–88.3%" in card
     assert "n\u00a0=\u00a01,200" in card
     assert "截至 2025-07-01 00:00" in card
+
+
+@pytest.mark.parametrize(("partner", "word"), [(0.80, "达标"), (0.99, "质量护栏“满意度（好评率）”没有守住")])
+def test_a_speed_target_is_green_only_while_its_quality_partner_holds(
+    open_page: OpenPage, fake_query: FakeQuery, monkeypatch: pytest.MonkeyPatch, partner: float, word: str
+) -> None:
+    goals = {"sla_response_met": Target(0.80), "csat": Target(partner)}
+    monkeypatch.setattr(session.View, "target", lambda self, kpi: goals.get(kpi.id))
+    page = open_page("response")
+    (card,) = [caption.value for caption in page.caption if "目标 ≥ 80.0%" in caption.value]
+    assert word in card
+    assert ("没有守住" in card) is (partner > 0.9)
 
 
 def test_english_durations_and_counts(open_page: OpenPage) -> None:
