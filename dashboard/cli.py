@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from dashboard.commands import check, connect, kpi, nightly, publishing, serve, shared, status, trial
+from dashboard.commands import check, connect, kpi, nightly, passport, publishing, serve, shared, status, trial
 from dashboard.commands.shared import LANG, Home, Lang, t
 from data_checks.gist import gist
 
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": nightly.run,
     "serve": serve.serve,
     "kpi": kpi.kpi,
+    "passport": passport.passport,
     "status": status.status,
     "check": check.check,
     "connect": connect.connect,

@@ -65,6 +65,10 @@ def show_table(view: View, one: Table) -> None:
         if name in frame.columns:
             told = [formats.value(value, unit, view.lang) for value in frame[name].cast(pl.Float64)]
             frame = frame.with_columns(pl.Series(name, told, dtype=pl.String))
+    for name in one.words:
+        if name in frame.columns:
+            told = [str(one.word(name, value, view.lang)) for value in frame[name]]
+            frame = frame.with_columns(pl.Series(name, told, dtype=pl.String))
     dimensions = [name for name in frame.columns if name in one.dimensions and frame.schema[name] == pl.String]
     named = view.named(frame, *dimensions)
     words = {name: one.columns[name][view.lang] for name in named.columns if name in one.columns}

@@ -112,7 +112,9 @@ def show_view(view: View, home: Path, wanted: Filter, form: shared.Format) -> No
     words = {name: view.columns[name][LANG] if name in view.columns else name for name in rows[0]}
     told = [
         {
-            words[name]: formats.value(value, view.units_of[name], LANG) if name in view.units_of else value
+            words[name]: formats.value(value, view.units_of[name], LANG)
+            if name in view.units_of
+            else view.word(name, value, LANG)
             for name, value in row.items()
         }
         for row in rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from dashboard.commands import catalogue, shared
+from dashboard.commands import catalogue, passport, shared, why
 from dashboard.commands.shared import LANG, Home, Lang, Output, t
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ def kpi(
     date_from: Annotated[str | None, typer.Option("--from", help=t("cli.kpi.from"), show_default=False)] = None,
     date_to: Annotated[str | None, typer.Option("--to", help=t("cli.kpi.to"), show_default=False)] = None,
     where: Annotated[list[str] | None, typer.Option(help=t("cli.kpi.where"), show_default=False)] = None,
+    why_by: Annotated[list[str] | None, typer.Option("--why", help=t("cli.kpi.why"), show_default=False)] = None,
+    compare: Annotated[why.Against, typer.Option(help=t("cli.kpi.compare"))] = "previous",
+    as_passport: Annotated[bool, typer.Option("--passport", help=t("cli.kpi.passport"))] = False,
+    restated: Annotated[bool, typer.Option("--restated", help=t("cli.kpi.restated"))] = False,
     list_all: Annotated[bool, typer.Option("--list", help=t("cli.kpi.list"))] = False,
     form: Output = "table",
     home: Home = None,
@@ -44,7 +48,17 @@ def kpi(
     wanted = _filter(date_from, date_to, where)
     settings = shared.settings(home)
     if not isinstance(entry, Kpi):
-        _show_other(entry, settings.home, wanted, form, is_split=bool(by) or period != "total")
+        is_split = bool(by or why_by or as_passport or restated) or period != "total"
+        _show_other(entry, settings.home, wanted, form, is_split=is_split)
+        return
+    if why_by:
+        why.show(entry, settings.home, wanted, why_by, compare, form)
+        return
+    if as_passport:
+        passport.show(entry, settings.home, wanted, by or [], period)
+        return
+    if restated:
+        passport.show_restated(entry, settings.home, wanted, form, settings.business_timezone)
         return
     asked, rows = _values(settings.home, entry, wanted, by or [], period)
     if form == "table":

@@ -18,6 +18,7 @@ DEMO_HOME = Path("demo")
 Tickets = Annotated[int, typer.Option(min=1, help=t("cli.samples.tickets"))]
 Seed = Annotated[int, typer.Option(help=t("cli.samples.seed"))]
 Until = Annotated[str | None, typer.Option(help=t("cli.samples.until"), show_default=False)]
+CoreOnly = Annotated[bool, typer.Option("--core-only", help=t("cli.samples.core_only"))]
 
 
 def samples(
@@ -25,16 +26,17 @@ def samples(
     tickets: Tickets = TICKETS,
     seed: Seed = SEED,
     until: Until = None,
+    core_only: CoreOnly = False,
     lang: Lang = None,
 ) -> None:
-    write(directory, tickets, seed, shared.day(until) or _yesterday())
+    write(directory, tickets, seed, shared.day(until) or _yesterday(), core_only)
 
 
-def write(directory: Path, tickets: int, seed: int, until: date) -> None:
+def write(directory: Path, tickets: int, seed: int, until: date, core_only: bool = False) -> None:
     """Write sample exports and say how many."""
     from ingestion.samples import write_samples
 
-    write_samples(directory, tickets=tickets, seed=seed, until=until)
+    write_samples(directory, tickets=tickets, seed=seed, until=until, optional=not core_only)
     count = sum(file.is_file() for file in (directory / SAMPLE_SOURCE).iterdir())
     typer.echo(t("cli.samples.done", directory=directory / SAMPLE_SOURCE, count=count, until=until))
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)((?::[^{}:]+)*)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_][a-z_0-9]*)((?::[^{}:]+)*)\}")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class View:
     """One entry of sql/views.
 
     columns: the words of each column of the answer. units_of: the unit of those that are not shown as they are.
+    words: of columns that hold codes, the words of each code.
     """
 
     id: str
@@ -46,6 +47,7 @@ class View:
     document: str
     quote: str
     units_of: Mapping[str, str]
+    words: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType({})
     over_time: str = "sum"
     dimensions: tuple[str, ...] = entries.DIMENSIONS
     not_by: tuple[str, ...] = ()
@@ -56,6 +58,11 @@ class View:
     def source(self) -> str:
         """Where the view is asked for: document and sentence."""
         return f"{self.document} {self.quote}"
+
+    def word(self, column: str, value: object, lang: str) -> object:
+        """What a reader sees for a value of a column: the words of a code, else the value."""
+        known = self.words.get(column, {}).get(str(value))
+        return known[lang] if known else value
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,12 @@ def _view(view_id: str, entry: dict[str, Any], where: str) -> View:
     fields["dimensions"] = entries.dimensions(fields)
     named = entry.get("columns", {})
     fields["columns"] = MappingProxyType({name: entries.words(named, name, f"{where} columns") for name in named})
+    fields["words"] = MappingProxyType(
+        {
+            column: {code: entries.words(codes, code, f"{where} words of {column}") for code in codes}
+            for column, codes in fields.get("words", {}).items()
+        }
+    )
     fields["units_of"] = MappingProxyType(dict(fields.get("units_of", {})))
     try:
         view = View(id=view_id, version=entries.version(entry), **fields)
