@@ -7,7 +7,7 @@ A view is a table over the units of one fact, after the same filter and scope as
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class View:
     document: str
     quote: str
     units_of: Mapping[str, str]
-    words: Mapping[str, Mapping[str, Mapping[str, str]]] = MappingProxyType({})
+    words: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=lambda: MappingProxyType({}))
     over_time: str = "sum"
     dimensions: tuple[str, ...] = entries.DIMENSIONS
     not_by: tuple[str, ...] = ()
