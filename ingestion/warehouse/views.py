@@ -141,22 +141,42 @@ def _check_sql(view: View, where: str) -> None:
             raise KpiEntryInvalid(f"{where}: sql reads {table.sql()}; it may read `units` and nothing else")
 
 
-def _expanded(sql: str, last_date: str) -> str:
-    """The SQL with its placeholders filled: statistics whose text nobody should have to write twice."""
-    fill: Mapping[str, Callable[..., str]] = {
-        "kaplan_meier": lambda units, groups="": statistics.kaplan_meier(
-            units, [name.strip() for name in groups.split(",") if name.strip()]
-        ),
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _statistics() -> Mapping[str, Callable[..., str]]:
+    """What a view may write in braces, by name: statistics whose text nobody should have to write twice."""
+    from ingestion.warehouse import statistics_differences, statistics_shrinkage, statistics_weighting
+
+    differences, shrinkage, weighting = statistics_differences, statistics_shrinkage, statistics_weighting
+    return {
+        "kaplan_meier": lambda units, groups="": statistics.kaplan_meier(units, _names(groups)),
         "km_median": lambda: statistics.km_quantile("survival", "0.5"),
         "km_p90": lambda: statistics.km_quantile("survival", "0.1"),
         "wilson_lower": lambda numerator, denominator: statistics.wilson(numerator, denominator)[0],
         "wilson_upper": lambda numerator, denominator: statistics.wilson(numerator, denominator)[1],
-        "last_date": lambda: f"date {literal(last_date)}",
+        # p-value of the difference between two shares (Newcombe's interval).
+        "difference_p": lambda k, n, k0, n0: differences.p_value(*differences.newcombe(k, n, k0, n0)),
+        "benjamini_hochberg": lambda units, p, groups="": differences.benjamini_hochberg(units, p, _names(groups)),
+        "shrinkage": lambda units, key, groups="": shrinkage.shrinkage(units, key, _names(groups)),
+        "case_mix": lambda units, key, strata, event, groups="": shrinkage.case_mix(
+            units, key, _names(strata), event, _names(groups)
+        ),
+        "post_stratified": lambda units, strata, least, most, groups="": weighting.post_stratified(
+            units, _names(strata), least, most, _names(groups)
+        ),
     }
 
+
+def _expanded(sql: str, last_date: str) -> str:
+    """The SQL with its placeholders filled."""
+    known = _statistics() if _PLACEHOLDER.search(sql) else {}
+
     def filled(found: re.Match[str]) -> str:
-        arguments = [part for part in found[2].split(":") if part]
-        return fill[found[1]](*arguments)
+        if found[1] == "last_date":
+            return f"date {literal(last_date)}"
+        return known[found[1]](*(part for part in found[2].split(":") if part))
 
     return _PLACEHOLDER.sub(filled, sql)
 
