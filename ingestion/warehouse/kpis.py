@@ -7,6 +7,7 @@ by day and dimension and is read instead when it carries every column the questi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -27,6 +28,10 @@ LAYERS = ("efficiency", "satisfaction", "business", "volume", "quality")
 OVER_TIME = ("sum", "first", "last")
 MEASURES = ("share", "mean", "median")
 PERIODS = ("day", "week", "month", "quarter", "year", "total")
+
+
+_WORDS = re.compile(r"'[^']*'|[a-z_][a-z_0-9]*")
+_SQL_WORDS = {"in", "true", "false", "and", "or", "not", "is", "null", "cast", "as", "integer", "decimal", "bigint"}
 
 
 class KpiQuestionInvalid(Exception):
@@ -176,6 +181,14 @@ def load_kpis(folder: Path = SQL_DIR / "kpis") -> Mapping[str, Kpi]:
         if kpi.guardrail and kpi.guardrail not in kpis:
             raise KpiEntryInvalid(f"[{kpi.id}]: guardrail {kpi.guardrail!r} is no KPI")
     return MappingProxyType(kpis)
+
+
+def named_columns(kpi: Kpi) -> set[str]:
+    """The columns of its rows that an entry names: in its expressions, as time, as strata and as dimensions."""
+    expressions = (kpi.numerator, kpi.denominator, kpi.duration, kpi.event, kpi.limit, kpi.pending, kpi.group)
+    words = {word for text in expressions if text for word in _WORDS.findall(text)}
+    named = {word for word in words if not word.startswith("'") and word not in _SQL_WORDS}
+    return named | {kpi.time, *kpi.strata, *kpi.dimensions}
 
 
 def default_dates(last_date: date) -> tuple[date, date]:

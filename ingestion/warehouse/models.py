@@ -22,7 +22,7 @@ from data_checks.contract import datasets
 from data_checks.gist import gist
 from ingestion.sqltext import literal, quoted
 from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid, PersonalColumn
-from ingestion.warehouse.kpis import load_kpis
+from ingestion.warehouse.kpis import load_kpis, named_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -44,8 +44,8 @@ RUN_INPUTS = {
     ),
     "nights": "run_id varchar, as_of timestamp",
     "kpis": (
-        "kpi varchar, position bigint, label_zh varchar, label_en varchar, layer varchar, page varchar, kind varchar, "
-        "unit varchar, better varchar, guardrail varchar"
+        "kpi varchar, position bigint, label_zh varchar, label_en varchar, layer varchar, page varchar, "
+        "kind varchar, unit varchar, better varchar, guardrail varchar"
     ),
 }
 
@@ -174,7 +174,6 @@ def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | 
             f"auto_detect = false, columns = {_columns_of(file)})"
         )
 
-
     columns = RUN_INPUTS["kpis"].replace(" varchar", "").replace(" bigint", "").split(", ")
     rows = [
         (kpi.id, place, kpi.label["zh"], kpi.label["en"], *(getattr(kpi, name) for name in columns[4:]))
@@ -240,6 +239,25 @@ def _repeated_keys(con: duckdb.DuckDBPyConnection, table: str, grain: tuple[str,
     key = ", ".join(quoted(column) for column in grain)
     found = con.execute(f"select count(*) from (select 1 from {table} group by {key} having count(*) > 1)").fetchone()
     return int(found[0]) if found else 0
+
+
+def verify_entries(con: duckdb.DuckDBPyConnection) -> None:
+    """Every column that an entry of sql/kpis names is there: else the page would fail, and the night would not know.
+
+    Raises:
+        ModelInvalid: names the entry, its table and the columns that the table does not have.
+    """
+    columns: dict[str, set[str]] = {}
+    for table, column in con.execute(
+        "select schema_name || '.' || table_name, column_name from duckdb_columns() where not internal "
+        "and database_name = current_database()"
+    ).fetchall():
+        columns.setdefault(table, set()).add(column)
+    for kpi in load_kpis().values():
+        unknown = named_columns(kpi) - columns.get(kpi.rows, set())
+        if unknown:
+            reason = f"{kpi.rows} has no column {', '.join(sorted(unknown))}"
+            raise ModelInvalid(model=f"kpis [{kpi.id}]", reason=reason)
 
 
 def first_line(error: Exception) -> str:

@@ -1,10 +1,10 @@
 """Signs of numbers that were looked after: by hand on eight tickets, and found again where they were planted.
 
-E-mails, two business hours to the first answer and a day to the solution; all but the last of 1 December 2025, 9:00 in
-Shanghai (times in golden_gaming/ are UTC). Answered after 95 % (1), 100 % (2), 105 % (3) and 111 % (4) of the limit; 5
-was never answered in public, called solved and opened again after exactly an hour; 1 was open again after 30 minutes.
-6 was set to wait for the customer at exactly nine tenths of its day, 7 exactly when it was due. 8 was solved half an
-hour ago. Only 2 and 4 were surveyed. Counted as of 10 December, 10:30.
+E-mails, two business hours to the first answer and a day to the solution; all but the last of 1 December 2025, 9:00
+in Shanghai (times in golden_gaming/ are UTC). Answered after 95 % (1), 100 % (2), 105 % (3) and 111 % (4) of the
+limit; 5 was never answered in public, called solved and opened again after exactly an hour; 1 was open again after
+30 minutes. 6 was set to wait for the customer at exactly nine tenths of its day, 7 exactly when it was due. 8 was
+solved half an hour ago. Only 2 and 4 were surveyed. Counted as of 10 December, 10:30.
 """
 
 from collections.abc import Callable
@@ -128,7 +128,7 @@ def test_planted_gaming_is_found_and_honest_desks_are_left_alone(con: duckdb.Duc
 
 @pytest.mark.soak
 def test_planted_gaming_is_found_over_many_desks(con: duckdb.DuckDBPyConnection) -> None:
-    """60 desks of 40 agents: the simulation error of the false alarms is at most sqrt(0.05 x 0.95 / 12,000) = 0.002."""
+    """60 desks of 40 agents: simulation error of the false alarms at most sqrt(0.05 x 0.95 / 12,000) = 0.002."""
     areas, false_alarms = simulate(con, desks=60)
     assert all(area > 0.9 for area in areas.values()), areas
     assert false_alarms <= 0.05

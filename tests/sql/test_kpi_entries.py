@@ -6,13 +6,16 @@ from datetime import date
 from pathlib import Path
 from random import Random
 
+import duckdb
 import polars as pl
 import pytest
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
+from ingestion.warehouse import models
 from ingestion.warehouse.entries import DIMENSIONS, KpiEntryInvalid
-from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
+from ingestion.warehouse.errors import ModelInvalid
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, named_columns
 
 ENTRY = """
 [answered]
@@ -88,15 +91,6 @@ def test_an_id_stands_once_in_one_file_and_over_all_files(tmp_path: Path) -> Non
 
 # --- what the entries name ----------------------------------------------------------------------------------------
 
-WORDS = re.compile(r"'[^']*'|[a-z_][a-z_0-9]*")
-SQL_WORDS = {"in", "true", "false", "and", "or", "not", "is", "null"}
-
-
-def named_columns(kpi: Kpi) -> set[str]:
-    expressions = (kpi.time, kpi.numerator, kpi.denominator, kpi.duration, kpi.event, kpi.limit, kpi.pending)
-    words = {word for text in expressions if text for word in WORDS.findall(text)}
-    return {word for word in words - SQL_WORDS if not word.startswith("'")} | set(kpi.dimensions)
-
 
 @pytest.mark.parametrize("kpi", load_kpis().values(), ids=lambda kpi: kpi.id)
 def test_every_column_an_entry_names_exists(golden: query.Snapshot, kpi: Kpi) -> None:
@@ -145,3 +139,15 @@ def test_the_mart_says_what_the_facts_say(golden: query.Snapshot, kpi: Kpi) -> N
         assert shown[0].rows() == shown[1].rows(), (wanted, by, period)
         seen += shown[0].height
     assert seen > 0
+
+
+def test_a_night_refuses_an_entry_that_names_no_column(
+    golden: query.Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kpi = load_kpis()["csat"]
+    monkeypatch.setattr(models, "load_kpis", lambda: {"csat": replace(kpi, numerator="is_happy and score > 3")})
+    with duckdb.connect(str(golden.file), read_only=True) as con, pytest.raises(ModelInvalid, match="is_happy"):
+        models.verify_entries(con)
+    monkeypatch.setattr(models, "load_kpis", lambda: {"csat": kpi})
+    with duckdb.connect(str(golden.file), read_only=True) as con:
+        models.verify_entries(con)
