@@ -43,6 +43,7 @@ select
         and date_diff('second', tickets.created_at, tickets.as_of) >= (24 * 3600 + 7 * 86400)
         and tickets.is_first_solved
         and date_diff('second', tickets.created_at, tickets.first_solved_at) <= 24 * 3600
-        and not tickets.is_reopened_within_7d as is_solved_within_24h
+        and not tickets.is_reopened_within_7d as is_solved_within_24h,
+    followed.ticket_key is not null as is_repeated_within_7d
 from tickets
 left join followed on tickets.ticket_key = followed.ticket_key
