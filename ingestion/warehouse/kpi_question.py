@@ -16,7 +16,8 @@ from ingestion.warehouse.kpis import (
     periods_between,
 )
 
-DECIMAL = "decimal(18, 4)"
+DECIMAL = "decimal(19, 4)"
+"""One digit more than 64 bits hold: the square of four days in seconds would overflow them."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 -- is_rating: the one overall score on the scale 1 to 5 that counts for its ticket or order: the last of those that
 -- came within 7 days of being asked. Other scales are kept and never averaged in. NPS is about the relationship: an
 -- answer on 0 to 10 given right after a ticket or an order asks something else and is not mixed in.
+-- is_relational_rating: the same scale in a quarterly survey, the last of each customer in the quarter it was asked in.
 with
 answers as (select * from staging.stg_survey_answers),
 scored_tickets as (select ticket_key, csat_score from staging.stg_tickets where csat_score is not null),
@@ -33,6 +34,8 @@ valid as (
         *,
         kind = 'instant' and is_answered_in_time and scale_min = 1 and scale_max = 5
             and score >= 1 and score <= 5 as is_valid_rating,
+        kind = 'quarterly' and dimension = 'overall' and is_answered_in_time and scale_min = 1 and scale_max = 5
+            and score >= 1 and score <= 5 as is_valid_relational,
         dimension = 'nps' and scale_min = 0 and scale_max = 10 and responded_at is not null
             and (kind <> 'instant' or (ticket_key is null and order_key is null)) as is_nps_answer
     from scaled
@@ -46,7 +49,11 @@ ranked as (
                 dimension, is_valid_rating, ticket_key, case when ticket_key is null then order_key end,
                 case when ticket_key is null and order_key is null then survey_key end
             order by responded_at desc, survey_key desc
-        ) as newest_no
+        ) as newest_no,
+        row_number() over (
+            partition by is_valid_relational, coalesce(customer_key, survey_key), date_trunc('quarter', asked_date)
+            order by responded_at desc, survey_key desc
+        ) as newest_relational_no
     from valid
 )
 
@@ -62,5 +69,8 @@ select
         when is_nps_answer and score >= 9 then 1
         when is_nps_answer and score <= 6 then -1
         else 0
-    end as nps_points
+    end as nps_points,
+    survey_channel,
+    is_valid_relational and newest_relational_no = 1 as is_relational_rating,
+    is_valid_relational and newest_relational_no = 1 and score >= 4 as is_relational_satisfied
 from ranked

@@ -43,7 +43,9 @@ select
     newest.score,
     newest.scale_min,
     newest.scale_max,
-    newest.comment
+    newest.comment,
+    -- Whether anything was written may be known to everybody; what was written may not.
+    coalesce(trim(newest.comment) <> '', false) as has_comment
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
 where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
