@@ -97,13 +97,46 @@ FACTS: Mapping[str, Model] = {
     "core.fct_repair_chains": Model(
         date="created_date",
         filled=("ticket_key",),
-        implies=(("is_dispatched_in_time", "is_dispatched"), ("is_chain_complete", "is_accepted")),
+        ranges={"cycle_seconds": (0, None), "customer_pending_seconds": (0, None)},
+        implies=(
+            ("is_dispatched_in_time", "is_dispatched"),
+            ("is_chain_complete", "is_accepted"),
+            ("is_chain_kept", "is_chain_matured"),
+            ("is_cycle_ended", "has_cycle"),
+            ("is_customer_pending_known", "is_cycle_ended"),
+            ("is_followed_up_within_72h", "is_follow_up_due"),
+            ("is_progress_told", "is_progress_due"),
+        ),
         totals={"rows": _count("fct_tickets", "kind = 'repair' and is_counted")},
     ),
     "core.fct_visits": Model(
         date="created_date",
         filled=("visit_key", "ticket_key", "visit_no", "result", "fault_code"),
-        ranges={"visit_no": (1, None)},
+        ranges={"visit_no": (1, None), "arrival_seconds": (0, None)},
+        implies=(("is_on_time", "is_window_due"), ("is_diagnosis_right", "is_diagnosed")),
+    ),
+    "core.fct_repair_stages": Model(
+        date="created_date",
+        filled=("ticket_key", "stage", "started_at"),
+        ranges={"stage_seconds": (0, None)},
+        implies=(("is_within", "is_due"), ("is_due", "is_timed")),
+    ),
+    "core.fct_ticket_waits": Model(
+        date="created_date",
+        filled=("ticket_key", "wait_kind", "started_at", "ended_at", "business_seconds"),
+        ranges={"calendar_seconds": (0, None), "business_seconds": (0, None)},
+    ),
+    "core.fct_ticket_handling": Model(
+        date="created_date",
+        filled=("ticket_key",),
+        counts=("team_change_count", "unowned_seconds", "step_count"),
+        implies=(("is_one_stop", "is_one_stop_known"), ("is_one_stop_known", "is_team_known")),
+        totals={"rows": _count("fct_tickets", "is_counted and (is_open or is_resolved)")},
+    ),
+    "core.fct_complaint_exposure": Model(
+        filled=("row_kind", "unit_key"),
+        counts=("complaint_count", "ticket_count", "customer_count"),
+        totals={"complaint_count": _count("fct_complaints", "is_counted")},
     ),
     "core.fct_first_visits": Model(
         date="created_date",
@@ -120,6 +153,10 @@ FACTS: Mapping[str, Model] = {
             ("is_closed", "is_closed_matured"),
             ("is_within_24h", "is_24h_due"),
             ("is_plan_within_48h", "is_plan_due"),
+            ("is_first_owner_kept", "is_owner_known"),
+            ("is_graded_within_1h", "is_grading_due"),
+            ("is_replied_within_1h", "is_reply_due"),
+            ("is_record_complete", "is_ended"),
         ),
         never={"open and resolved at once": "is_open and is_resolved"},
     ),
@@ -145,6 +182,24 @@ FACTS: Mapping[str, Model] = {
         ranges={"seconds_to_loss": (0, None)},
         never={"a month that does not begin on its first day": "day(month_start) <> 1"},
     ),
+    "core.fct_customer_statuses": Model(
+        date="status_date",
+        filled=("customer_key", "is_customer", "points_balance"),
+        ranges={"order_count": (0, None), "ticket_count": (0, None), "meeting_due_count": (0, 2)},
+        implies=(("is_referred", "is_new"), ("is_enrolled", "is_customer"), ("is_participant_365d", "is_customer")),
+    ),
+    "core.fct_service_experiences": Model(date="happened_date", filled=("experience_key", "kind", "is_bad")),
+    # Planned and never held, without a plan: neither has both dates.
+    "core.fct_interactions": Model(
+        date="",
+        filled=("interaction_key", "kind", "is_held"),
+        implies=(
+            ("is_inspection_on_time", "is_inspection_due"),
+            ("is_followup_on_time", "is_followup_due"),
+            ("is_coupon_used_30d", "is_coupon_given"),
+        ),
+    ),
+    "core.fct_points": Model(date="occurred_date", filled=("entry_key", "reason", "points")),
     "core.dim_customer_ids": Model(
         date="", filled=("customer_key", "is_endless"), never={"endless_customer_link": "is_endless"}
     ),

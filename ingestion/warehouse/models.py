@@ -174,12 +174,12 @@ def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | 
             f"auto_detect = false, columns = {_columns_of(file)})"
         )
 
-    columns = RUN_INPUTS["kpis"].replace(" varchar", "").replace(" bigint", "").split(", ")
+    fields = [column.split()[0] for column in RUN_INPUTS["kpis"].split(", ")]
     rows = [
-        (kpi.id, place, kpi.label["zh"], kpi.label["en"], *(getattr(kpi, name) for name in columns[4:]))
+        (kpi.id, place, kpi.label["zh"], kpi.label["en"], *(getattr(kpi, name) for name in fields[4:]))
         for place, kpi in enumerate(load_kpis().values(), start=1)
     ]
-    con.executemany(f"insert into {catalog}.raw.kpis values ({', '.join('?' * len(columns))})", rows)
+    con.executemany(f"insert into {catalog}.raw.kpis values ({', '.join('?' * len(fields))})", rows)
 
 
 def _columns_of(file: Path) -> str:
@@ -253,7 +253,7 @@ def verify_entries(con: duckdb.DuckDBPyConnection) -> None:
         "and database_name = current_database()"
     ).fetchall():
         columns.setdefault(table, set()).add(column)
-    for kpi in load_kpis().values():
+    for kpi in load_kpis(SQL_DIR / "kpis").values():
         unknown = named_columns(kpi) - columns.get(kpi.rows, set())
         if unknown:
             reason = f"{kpi.rows} has no column {', '.join(sorted(unknown))}"

@@ -3,6 +3,8 @@
 -- The same customer on the same matter within 24 h of an earlier complaint is that complaint said twice
 -- (is_counted = false). Settled (化解): outcome settled within 30 d, confirmed by the customer or met by 7 d of silence
 -- (is_settled_by_silence), and not raised again in the 30 d after. Withdrawn complaints stay in the denominator.
+-- Answer and grading run on the office clock: what comes in at night can be met when the office opens. The first owner
+-- kept the complaint if he is accountable at the end or the one who solved its ticket.
 with
 complaints as (select * from staging.stg_complaints),
 tickets as (select * from core.fct_ticket_profiles),
@@ -12,6 +14,10 @@ tier_spans as (select * from core.dim_tier_spans),
 regions as (select * from core.dim_regions),
 tiers as (select tier, lower(is_vip) = 'true' as is_vip from raw.tiers),
 sla as (select * from core.dim_sla_targets),
+responses as (select * from core.fct_ticket_responses),
+events as (select * from core.fct_ticket_events),
+datasets as (select * from core.dim_datasets),
+clock as (select * from core.dim_clock where calendar_id = 'office'),
 run as (select * from raw.run),
 
 keyed as (
@@ -93,16 +99,134 @@ promised as (
         and sliced.received_date >= plan_sla.valid_from and sliced.received_date < plan_sla.valid_to
 ),
 
+grading_sources as (select distinct source from datasets where dataset = 'graded_complaints'),
+
+-- Answers, solver and assignments on the complaint's ticket, from its receipt on.
+answers as (
+    select complaints.complaint_key, min(events.occurred_at) as replied_at
+    from complaints
+    inner join events on complaints.ticket_key = events.ticket_key and events.occurred_at >= complaints.received_at
+    where events.event_type in ('message', 'call') and events.actor_role = 'agent' and coalesce(events.is_public, true)
+    group by complaints.complaint_key
+),
+
+told_by_messages as (select distinct ticket_key from events where event_type in ('message', 'call')),
+
+solvers as (
+    select complaints.complaint_key, events.agent_id as solver_id
+    from complaints
+    inner join events on complaints.ticket_key = events.ticket_key and events.occurred_at >= complaints.received_at
+    where events.event_type = 'status' and events.status in ('solved', 'closed') and events.actor_role = 'agent'
+        and events.agent_id is not null
+    qualify row_number() over (
+        partition by complaints.complaint_key
+        order by case when events.status = 'solved' then 0 else 1 end, events.event_seq desc, events.occurred_at desc
+    ) = 1
+),
+
+assignments as (
+    select
+        complaints.complaint_key, events.agent_id,
+        coalesce(
+            lag(events.agent_id) over (
+                partition by complaints.complaint_key order by events.event_seq, events.occurred_at
+            ),
+            complaints.first_owner_id
+        ) as owner_before
+    from complaints
+    cross join run
+    inner join events on complaints.ticket_key = events.ticket_key and events.occurred_at >= complaints.received_at
+    where events.event_type = 'assigned' and events.agent_id is not null
+        and events.occurred_at <= coalesce(complaints.resolved_at, run.as_of)
+),
+
+owner_changes as (
+    select complaint_key, count(*) filter (where agent_id <> owner_before) as change_count
+    from assignments
+    group by complaint_key
+),
+
+handled as (
+    select
+        promised.*,
+        response_sla.limit_seconds as response_limit_seconds,
+        case when told_by_messages.ticket_key is not null then answers.replied_at
+            when responses.first_response_at >= promised.received_at then responses.first_response_at end as replied_at,
+        -- An answer that the ticket itself dates before the complaint says nothing about the complaint.
+        coalesce(responses.is_response_expected, false)
+            and (told_by_messages.ticket_key is not null or responses.first_response_at is null
+                or responses.first_response_at >= promised.received_at) as is_reply_known,
+        grading_sources.source is not null as is_grading_known,
+        solvers.solver_id,
+        greatest(
+            coalesce(owner_changes.change_count, 0),
+            case when promised.owner_id <> promised.first_owner_id then 1 else 0 end
+        ) as owner_change_count
+    from promised
+    left join responses on promised.ticket_key = responses.ticket_key
+    left join answers on promised.complaint_key = answers.complaint_key
+    left join told_by_messages on promised.ticket_key = told_by_messages.ticket_key
+    left join grading_sources on promised.source = grading_sources.source
+    left join solvers on promised.complaint_key = solvers.complaint_key
+    left join owner_changes on promised.complaint_key = owner_changes.complaint_key
+    left join sla as response_sla
+        on response_sla.metric = 'complaint_response'
+        and coalesce(promised.channel, 'unknown') = response_sla.channel
+        and coalesce(promised.kind, 'unknown') = response_sla.kind
+        and coalesce(promised.priority, 'unknown') = response_sla.priority
+        and promised.tier = response_sla.tier
+        and promised.received_date >= response_sla.valid_from and promised.received_date < response_sla.valid_to
+),
+
+points as (
+    select complaint_key, 'received' as point,
+        received_at at time zone 'UTC' at time zone business_timezone as at_local
+    from handled
+    union all
+    select complaint_key, 'replied', coalesce(replied_at, as_of) at time zone 'UTC' at time zone business_timezone
+    from handled
+    union all
+    select complaint_key, 'graded', coalesce(graded_at, as_of) at time zone 'UTC' at time zone business_timezone
+    from handled
+),
+
+clocked as (
+    select
+        points.complaint_key, points.point,
+        clock.seconds_before + case when clock.is_open then
+            date_diff('second', cast(cast(points.at_local as date) as timestamp), points.at_local) - clock.from_second
+            else 0 end as open_seconds
+    from points
+    inner join clock
+        on cast(points.at_local as date) = clock.date
+        and date_diff('second', cast(cast(points.at_local as date) as timestamp), points.at_local) >= clock.from_second
+        and date_diff('second', cast(cast(points.at_local as date) as timestamp), points.at_local) < clock.to_second
+),
+
+office_waits as (
+    select
+        complaint_key,
+        max(case when point = 'replied' then open_seconds end) - max(case when point = 'received' then open_seconds end)
+            as reply_seconds,
+        max(case when point = 'graded' then open_seconds end) - max(case when point = 'received' then open_seconds end)
+            as grading_seconds
+    from clocked
+    group by complaint_key
+),
+
 timed as (
     select
-        *,
+        handled.*,
+        cast(office_waits.reply_seconds as bigint) as reply_seconds,
+        cast(office_waits.grading_seconds as bigint) as grading_seconds,
         resolved_at is null as is_open,
         cast(date_diff('second', received_at, as_of) as bigint) as age_seconds,
         case when coalesce(resolved_at, as_of) >= received_at
             then cast(date_diff('second', received_at, coalesce(resolved_at, as_of)) as bigint) end as cycle_seconds,
         case when plan_fed_back_at >= received_at
             then cast(date_diff('second', received_at, plan_fed_back_at) as bigint) end as plan_wait_seconds
-    from promised
+    from handled
+    left join office_waits on handled.complaint_key = office_waits.complaint_key
 ),
 
 judged as (
@@ -114,7 +238,13 @@ judged as (
             and date_diff('second', resolved_at, as_of) >= 7 * 86400 as is_settled_by_silence,
         outcome = 'settled' and resolved_at is not null and cycle_seconds <= 30 * 86400
             and (customer_confirmed_at is not null or date_diff('second', resolved_at, as_of) >= 7 * 86400)
-            and not is_raised_again as is_settled_for_good
+            and not is_raised_again as is_settled_for_good,
+        is_counted and is_reply_known and response_limit_seconds is not null
+            and (replied_at is not null or reply_seconds > response_limit_seconds) as is_reply_due,
+        is_counted and is_grading_known and (graded_at is not null or grading_seconds > 3600) as is_grading_due,
+        is_counted and not is_open and first_owner_id is not null
+            and (owner_id is not null or solver_id is not null) as is_owner_known,
+        coalesce(reason, nullif(category, 'unknown'), 'unknown') as topic
     from timed
 )
 
@@ -152,7 +282,35 @@ select
     case
         when judged.grade_received = 'general' then judged.received_at + interval '1 second' * judged.resolution_seconds
         when judged.grade_received = 'major' then judged.received_at + interval '1 second' * judged.plan_seconds
-    end as due_at
+    end as due_at,
+
+    judged.solver_id, judged.is_owner_known,
+    judged.is_owner_known and (
+        coalesce(judged.owner_id = judged.first_owner_id, false)
+        or coalesce(judged.solver_id = judged.first_owner_id, false)
+    ) as is_first_owner_kept,
+    cast(case when judged.is_owner_known then judged.owner_change_count else 0 end as bigint) as owner_change_count,
+
+    judged.graded_at, coalesce(judged.grade, 'unknown') as grade_last,
+    judged.is_counted and judged.grade is not null as is_graded,
+    judged.is_counted and judged.grade <> judged.grade_received and judged.grade_received <> 'unknown' as is_regraded,
+    judged.is_grading_due,
+    judged.is_counted and judged.is_grading_known and not judged.is_grading_due as is_grading_waiting,
+    judged.is_grading_due and judged.graded_at is not null and judged.grading_seconds <= 3600 as is_graded_within_1h,
+
+    judged.replied_at, judged.reply_seconds, judged.is_reply_due,
+    judged.is_counted and judged.is_reply_known and judged.response_limit_seconds is not null
+        and not judged.is_reply_due as is_reply_waiting,
+    judged.is_reply_due and judged.replied_at is not null and judged.reply_seconds <= judged.response_limit_seconds
+        as is_replied_within_1h,
+
+    judged.is_counted and not judged.is_open as is_ended,
+    judged.is_counted and not judged.is_open and judged.reason is not null and judged.grade is not null
+        and coalesce(judged.owner_id, judged.first_owner_id) is not null and judged.outcome is not null
+        as is_record_complete,
+
+    judged.topic,
+    min(judged.received_date) over (partition by judged.topic) as topic_first_date
 from judged
 left join regions on judged.known_region = regions.region
 left join tiers on judged.tier = tiers.tier

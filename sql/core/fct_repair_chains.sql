@@ -2,10 +2,16 @@
 -- grain: ticket_key
 -- A follow-up is an agent's call, message or notice after the customer's acceptance. Dispatch runs on the office clock
 -- against the dispatch promise; a ticket not dispatched and past its limit is a breach, one not yet due is left out.
+-- broken_at names the first stage that is missing or out of order; a ticket closed without any visit reads no_visit.
+-- The cycle ends with the acceptance that no later dispatch follows; closed without one, it is still running.
 with
 tickets as (select * from core.fct_tickets where kind = 'repair' and is_counted),
 visits as (select * from core.fct_visits),
 events as (select * from core.fct_ticket_events),
+status_spans as (select * from core.fct_status_spans),
+interactions as (select * from staging.stg_interactions),
+customer_ids as (select * from core.dim_customer_ids),
+datasets as (select * from core.dim_datasets),
 sla as (select * from core.dim_sla_targets where metric = 'dispatch'),
 clock as (select * from core.dim_clock),
 run as (select * from raw.run),
@@ -16,7 +22,8 @@ stages as (
         min(dispatched_at) as dispatched_at,
         min(arrived_at) as arrived_at,
         min(case when result = 'fixed' then finished_at end) as repaired_at,
-        max(accepted_at) as accepted_at
+        max(accepted_at) as accepted_at,
+        max(case when result <> 'cancelled' then dispatched_at end) as last_dispatched_at
     from visits
     group by ticket_key
 ),
@@ -29,16 +36,91 @@ follow_ups as (
     group by events.ticket_key
 ),
 
+-- Whoever logs follow-ups with the customer and not on the ticket has followed up all the same.
+care_follow_ups as (
+    select tickets.ticket_key, min(interactions.occurred_at) as cared_at
+    from interactions
+    left join customer_ids on interactions.customer_key = customer_ids.named_key
+    inner join tickets on coalesce(customer_ids.customer_key, interactions.customer_key) = tickets.customer_key
+    inner join stages on tickets.ticket_key = stages.ticket_key and interactions.occurred_at > stages.accepted_at
+    where interactions.kind = 'followup'
+    group by tickets.ticket_key
+),
+
+-- Acceptance is the customer's own act: of all other stages the customer is to be told.
+stage_changes as (
+    select ticket_key, 'dispatched' as stage, dispatched_at as changed_at from stages where dispatched_at is not null
+    union all
+    select ticket_key, 'arrived', arrived_at from stages where arrived_at is not null
+    union all
+    select ticket_key, 'repaired', repaired_at from stages where repaired_at is not null
+),
+
+notices as (
+    select ticket_key, occurred_at
+    from events
+    where coalesce(is_public, true)
+        and (event_type = 'notice' or (event_type in ('message', 'call') and actor_role in ('agent', 'system')))
+),
+
+told_changes as (
+    select distinct stage_changes.ticket_key, stage_changes.stage
+    from stage_changes
+    inner join notices
+        on stage_changes.ticket_key = notices.ticket_key
+        and notices.occurred_at >= stage_changes.changed_at
+        and date_diff('second', stage_changes.changed_at, notices.occurred_at) <= 30 * 60
+),
+
+progress as (
+    select
+        stage_changes.ticket_key,
+        max(stage_changes.changed_at) as last_changed_at,
+        bool_and(told_changes.ticket_key is not null) as is_told_each_time
+    from stage_changes
+    left join told_changes
+        on stage_changes.ticket_key = told_changes.ticket_key and stage_changes.stage = told_changes.stage
+    group by stage_changes.ticket_key
+),
+
+notice_sources as (select distinct source from datasets where dataset = 'notices'),
+
+pendings as (
+    select
+        status_spans.ticket_key,
+        sum(case
+            when status_spans.status = 'pending' and status_spans.entered_at < stages.accepted_at
+                and coalesce(status_spans.left_at, stages.accepted_at) >= status_spans.entered_at
+                then date_diff('second', status_spans.entered_at,
+                    least(coalesce(status_spans.left_at, stages.accepted_at), stages.accepted_at))
+            else 0 end) as customer_pending_seconds
+    from status_spans
+    inner join stages on status_spans.ticket_key = stages.ticket_key
+    group by status_spans.ticket_key
+),
+
 promised as (
     select
         tickets.*, stages.dispatched_at, stages.arrived_at, stages.repaired_at, stages.accepted_at,
         follow_ups.followed_up_at,
+        stages.ticket_key is not null as has_any_visit,
+        stages.accepted_at >= tickets.created_at
+            and coalesce(stages.last_dispatched_at <= stages.accepted_at, true) as is_cycle_ended,
+        case when follow_ups.followed_up_at <= care_follow_ups.cared_at or care_follow_ups.cared_at is null
+            then follow_ups.followed_up_at else care_follow_ups.cared_at end as contacted_at,
+        notice_sources.source is not null and progress.ticket_key is not null as is_progress_known,
+        progress.last_changed_at, progress.is_told_each_time,
+        pendings.customer_pending_seconds,
         sla.limit_seconds as dispatch_limit_seconds, sla.clock as dispatch_clock, sla.calendar_id,
         run.business_timezone
     from tickets
     cross join run
     left join stages on tickets.ticket_key = stages.ticket_key
     left join follow_ups on tickets.ticket_key = follow_ups.ticket_key
+    left join care_follow_ups on tickets.ticket_key = care_follow_ups.ticket_key
+    left join notice_sources on tickets.source = notice_sources.source
+    left join progress on tickets.ticket_key = progress.ticket_key
+    left join pendings on tickets.ticket_key = pendings.ticket_key
     left join sla
         on tickets.channel = sla.channel and tickets.kind = sla.kind
         and tickets.priority = sla.priority and tickets.tier = sla.tier
@@ -87,6 +169,22 @@ timed as (
             as dispatch_seconds
     from promised
     left join waits on promised.ticket_key = waits.ticket_key
+),
+
+judged as (
+    select
+        *,
+        case
+            when not has_any_visit then 'no_visit'
+            when not coalesce(dispatched_at >= created_at, false) then 'dispatch'
+            when not coalesce(repaired_at >= dispatched_at, false) then 'repair'
+            when not coalesce(accepted_at >= repaired_at, false) then 'acceptance'
+            when contacted_at is null then 'follow_up'
+            else 'complete'
+        end as broken_at,
+        -- A follow-up has 72 hours: a chain closed more recently is not yet known to be broken.
+        date_diff('second', coalesce(resolved_at, created_at), as_of) >= 72 * 3600 as is_old_enough
+    from timed
 )
 
 select
@@ -105,5 +203,30 @@ select
         and dispatch_limit_seconds is not null
         and (dispatched_at is not null or dispatch_seconds > dispatch_limit_seconds) as is_dispatch_due,
     is_open and dispatched_at is null and dispatch_seconds <= dispatch_limit_seconds as is_dispatch_waiting,
-    dispatched_at is not null and dispatch_seconds <= dispatch_limit_seconds as is_dispatched_in_time
-from timed
+    dispatched_at is not null and dispatch_seconds <= dispatch_limit_seconds as is_dispatched_in_time,
+
+    resolved_at, first_response_at, is_response_expected, as_of,
+    broken_at,
+    not is_open and is_old_enough as is_chain_matured,
+    not is_open and not is_old_enough as is_chain_maturing,
+    not is_open and is_old_enough and broken_at = 'complete' as is_chain_kept,
+
+    -- Settled from afar there is nothing to accept: only tickets with a visit, or that can still get one, have a cycle.
+    has_any_visit or is_open as has_cycle,
+    coalesce(is_cycle_ended, false) as is_cycle_ended,
+    cast(date_diff('second', created_at, case when is_cycle_ended then accepted_at else as_of end) as bigint)
+        as cycle_seconds,
+    coalesce(is_cycle_ended, false) and customer_pending_seconds is not null as is_customer_pending_known,
+    cast(customer_pending_seconds as bigint) as customer_pending_seconds,
+
+    contacted_at,
+    coalesce(date_diff('second', accepted_at, as_of) >= 72 * 3600, false) as is_follow_up_due,
+    coalesce(date_diff('second', accepted_at, as_of) < 72 * 3600, false) as is_follow_up_waiting,
+    coalesce(date_diff('second', accepted_at, as_of) >= 72 * 3600
+        and date_diff('second', accepted_at, contacted_at) <= 72 * 3600, false) as is_followed_up_within_72h,
+
+    is_progress_known and date_diff('second', last_changed_at, as_of) >= 30 * 60 as is_progress_due,
+    is_progress_known and date_diff('second', last_changed_at, as_of) < 30 * 60 as is_progress_waiting,
+    is_progress_known and date_diff('second', last_changed_at, as_of) >= 30 * 60 and is_told_each_time
+        as is_progress_told
+from judged

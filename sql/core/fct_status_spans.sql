@@ -1,8 +1,10 @@
 -- How long each ticket stayed in each status, from its status events.
 -- grain: ticket_key, event_seq, entered_at
 -- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Calendar seconds and open
--- seconds of the office calendar; NULL where the export's order contradicts its times.
+-- seconds of the office calendar; NULL where the export's order contradicts its times. Slices are the ticket's own;
+-- what a status event belongs to without a ticket has created_date NULL and the word unknown.
 with
+profiles as (select * from core.fct_ticket_profiles),
 -- Of a creation and a change of status that share an instant, the change says what holds from then on.
 events as (
     select source, ticket_key, event_seq, occurred_at, max_by(status, event_type) as status
@@ -45,6 +47,14 @@ seconds_of_day as (
 
 select
     spans.source, spans.ticket_key, spans.event_seq, spans.status, spans.entered_at, spans.left_at,
+    profiles.created_date, cast(spans.entered_local as date) as entered_date,
+    coalesce(profiles.region, 'unknown') as region, coalesce(profiles.area, 'unknown') as area,
+    coalesce(profiles.tier, 'unknown') as tier, coalesce(profiles.is_vip, false) as is_vip,
+    coalesce(profiles.channel, 'unknown') as channel, coalesce(profiles.customer_type, 'unknown') as customer_type,
+    coalesce(profiles.product, 'unknown') as product, coalesce(profiles.product_group, 'unknown') as product_group,
+    coalesce(profiles.kind, 'unknown') as kind, coalesce(profiles.category, 'unknown') as category,
+    coalesce(profiles.priority, 'unknown') as priority, coalesce(profiles.team_now, 'unknown') as team,
+    coalesce(profiles.is_counted, false) as is_counted,
     case when spans.ended_at >= spans.entered_at
         then cast(date_diff('second', spans.entered_at, spans.ended_at) as bigint) end as calendar_seconds,
     case when spans.ended_at >= spans.entered_at then
@@ -52,6 +62,7 @@ select
         - (starts.seconds_before + case when starts.is_open then spans.entered_second - starts.from_second else 0 end)
     end as business_seconds
 from seconds_of_day as spans
+left join profiles on spans.ticket_key = profiles.ticket_key
 left join clock as starts
     on cast(spans.entered_local as date) = starts.date
     and spans.entered_second >= starts.from_second and spans.entered_second < starts.to_second
