@@ -55,26 +55,21 @@ def nps_interval(points: str, scored: str, count: str) -> tuple[str, str]:
     )
 
 
-def kaplan_meier(units: str, groups: Sequence[str]) -> str:
+def kaplan_meier(units: str, groups: Sequence[str], entry: str | None = None) -> str:
     """CTEs `km_steps`, `km_risk`, `km_curve` over a CTE named by `units`.
 
     `units` has the group columns, `duration` (any number) and `is_event` (boolean), one row a unit.
-    `km_curve` has the groups, duration, events, at_risk, survival, lower and upper (log(-log) 95 %).
+    `km_curve` has the groups, duration, events, at_risk, survival, lower, upper (log(-log) 95 %) and variance.
+    `entry` names a column of `units` with the duration at which a unit came under watch, NULL or 0 from its start:
+    until then it could not have been seen to have the event, and is not at risk.
     """
     group_list = "".join(f"{column}, " for column in groups)
     partition = f"partition by {', '.join(groups)} " if groups else ""
     running = f"over ({partition}order by duration rows unbounded preceding)"
-    remaining = f"over ({partition}order by duration desc rows unbounded preceding)"
-    return f"""
-km_steps as (
-    select {group_list}duration, count(*) filter (where is_event) as events, count(*) as leaving
-    from {units}
-    group by {group_list}duration
-),
-km_risk as (
-    select {group_list}duration, events, cast(sum(leaving) {remaining} as bigint) as at_risk
-    from km_steps
-),
+    steps = (
+        _steps(units, group_list, partition) if entry is None else _late_steps(units, group_list, partition, entry)
+    )
+    return f"""{steps},
 km_product as (
     select
         {group_list}duration, events, at_risk,
@@ -91,6 +86,7 @@ km_curve as (
     select
         {group_list}duration, events, at_risk,
         case when is_exhausted then 0.0 else exp(log_survival) end as survival,
+        case when is_exhausted then 0.0 else exp(2 * log_survival) * greenwood end as variance,
         case
             when is_exhausted then 0.0
             when log_survival = 0 then 1.0
@@ -102,6 +98,60 @@ km_curve as (
             else exp(-exp(ln(-log_survival) - {Z95} * sqrt(greenwood) / -log_survival))
         end as upper
     from km_product
+)"""
+
+
+def _steps(units: str, group_list: str, partition: str) -> str:
+    """Events and units at risk at each duration, all units watched from 0 on."""
+    remaining = f"over ({partition}order by duration desc rows unbounded preceding)"
+    return f"""
+km_steps as (
+    select {group_list}duration, count(*) filter (where is_event) as events, count(*) as leaving
+    from {units}
+    group by {group_list}duration
+),
+km_risk as (
+    select {group_list}duration, events, cast(sum(leaving) {remaining} as bigint) as at_risk
+    from km_steps
+)"""
+
+
+def _late_steps(units: str, group_list: str, partition: str, entry: str) -> str:
+    """The same where units come under watch later: at risk at t is who entered before t and has not left before t."""
+    until_now = f"over ({partition}order by duration rows between unbounded preceding and 1 preceding)"
+    return f"""
+km_watched as (
+    -- Whoever had left by the time the watch began was never seen at risk.
+    select
+        {group_list}duration, coalesce(is_event, false) as is_event, case when {entry} > 0 then {entry} end as entered
+    from {units}
+    where {entry} is null or {entry} <= 0 or {entry} < duration
+),
+km_moves as (
+    select
+        {group_list}duration, cast(is_event as integer) as is_event, 1 as is_leaving,
+        cast(entered is null as integer) as is_there, 0 as is_entering
+    from km_watched
+    union all
+    select {group_list}entered as duration, 0 as is_event, 0 as is_leaving, 0 as is_there, 1 as is_entering
+    from km_watched
+    where entered is not null
+),
+km_steps as (
+    select
+        {group_list}duration, sum(is_event) as events, sum(is_leaving) as leaving, sum(is_there) as there,
+        sum(is_entering) as entering
+    from km_moves
+    group by {group_list}duration
+),
+km_levels as (
+    select
+        {group_list}duration, cast(events as bigint) as events, leaving,
+        cast(sum(there) over ({partition}) + coalesce(sum(entering - leaving) {until_now}, 0) as bigint) as at_risk
+    from km_steps
+),
+km_risk as (
+    select {group_list}duration, events, at_risk from km_levels where leaving > 0
 )"""
 
 

@@ -76,9 +76,10 @@ def _poisson_limits(count: str) -> tuple[str, str]:
         "st_m", _gamma_started(f"({summed} + 1)", Z), f"st_m + (ln({left}) - ln({TAIL})) * {left} / {fall}"
     )
     large = f"{count} > {SUMMED_EVENTS}"
+    far = _gamma_expanded(count, f"(-{Z})"), _gamma_expanded(f"({count} + 1)", Z)
     return (
-        f"case when {count} = 0 then 0.0 when {large} then {_gamma_expanded(count, f'(-{Z})')} else {lower} end",
-        f"case when {large} then {_gamma_expanded(f'({count} + 1)', Z)} else {upper} end",
+        f"case when {count} = 0 then 0.0 when {large} then {far[0]} when {count} > 0 then {lower} end",
+        f"case when {large} then {far[1]} when {count} >= 0 then {upper} end",
     )
 
 
@@ -97,7 +98,7 @@ def poisson_interval(count: str, exposure: str) -> tuple[str, str]:
 # --- shares --------------------------------------------------------------------------------------------------------
 
 
-def _beta_expanded(a: str, b: str, z: str) -> str:
+def beta_quantile(a: str, b: str, z: str) -> str:
     """Quantile of the beta distribution at the normal quantile `z` (Carter; Abramowitz and Stegun 26.5.22)."""
     harmonic = f"(2 / (1 / (2 * {a} - 1) + 1 / (2 * {b} - 1)))"
     bend = f"(({Z} * {Z} - 3) / 6)"
@@ -127,7 +128,7 @@ def _binomial_limits(part: str, n: str) -> tuple[str, str]:
     )
     lower = _rounds(
         "st_m",
-        _beta_expanded(summed, f"({n} - {summed} + 1)", f"(-{Z})"),
+        beta_quantile(summed, f"({n} - {summed} + 1)", f"(-{Z})"),
         f"st_m * exp((ln({TAIL}) - ln({tail})) * {tail} / {slope})",
     )
     left = _binomial_below("st_m", n, f"{summed} + 1")
@@ -137,14 +138,14 @@ def _binomial_limits(part: str, n: str) -> tuple[str, str]:
     )
     upper = _rounds(
         "st_m",
-        _beta_expanded(f"({summed} + 1)", f"({n} - {summed})", Z),
+        beta_quantile(f"({summed} + 1)", f"({n} - {summed})", Z),
         f"1 - (1 - st_m) * exp((ln({TAIL}) - ln({left})) * {left} / {fall})",
     )
     large = f"{part} > {SUMMED_SHARES}"
     return (
         f"case when {part} = 0 then 0.0 when {large}"
-        f" then {_beta_expanded(part, f'({n} - {part} + 1)', f'(-{Z})')} else {lower} end",
-        f"case when {large} then {_beta_expanded(f'({part} + 1)', f'({n} - {part})', Z)} else {upper} end",
+        f" then {beta_quantile(part, f'({n} - {part} + 1)', f'(-{Z})')} else {lower} end",
+        f"case when {large} then {beta_quantile(f'({part} + 1)', f'({n} - {part})', Z)} else {upper} end",
     )
 
 
@@ -155,8 +156,8 @@ def clopper_pearson(numerator: str, denominator: str) -> tuple[str, str]:
     is_small = "st_p.k <= st_p.n - st_p.k"
     pair = f"{{'k': cast({numerator} as double), 'n': cast({denominator} as double)}}"
     ends = (
-        f"case when st_p.n > 0 then case when {is_small} then {lower} else 1 - ({upper}) end end",
-        f"case when st_p.n > 0 then case when {is_small} then {upper} else 1 - ({lower}) end end",
+        f"case when st_p.n > 0 and st_p.k >= 0 then case when {is_small} then {lower} else 1 - ({upper}) end end",
+        f"case when st_p.n > 0 and st_p.k >= 0 then case when {is_small} then {upper} else 1 - ({lower}) end end",
     )
     return let("st_p", pair, ends[0]), let("st_p", pair, ends[1])
 
