@@ -59,6 +59,9 @@ KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "knowledge_articles": ("article_id",),
         "qa_reviews": ("review_id",),
         "social_mentions": ("mention_id",),
+        "pain_points": ("item_id",),
+        "pilots": ("pilot_id",),
+        "benchmarks": ("benchmark_id",),
     }
 )
 # What staging takes for one thing, where that is more than the key.

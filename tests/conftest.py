@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
 
 from dashboard.metrics.query import Snapshot, open_snapshot
 from data_checks.contract import datasets
-from ingestion import pipeline
+from ingestion import effects, pipeline
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
 from ingestion.sqltext import quoted
@@ -116,6 +117,7 @@ def run_model() -> Iterator[RunModel]:
 MakeSnapshot = Callable[..., Snapshot]
 
 SAMPLE_TICKETS = 6_000
+FULL_TICKETS = 3_000
 SAMPLE_UNTIL = date(2025, 6, 30)
 
 
@@ -136,12 +138,15 @@ def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
             con.execute("insert into raw.loads by name select 'L1' as load_id, as_of as data_through from raw.run")
             for table, text in inputs.items():
                 fill(con, table, text)
+                if table == "raw.nights":
+                    continue
                 con.execute(
                     "insert into raw.sources by name select distinct source, source as customer_namespace "
                     f"from {table} where source not in (select source from raw.sources)"
                 )
             for model in models.load_models():
                 models.build(con, model, lambda table: "")
+            effects.measure(con)
             con.execute("create schema meta")
             con.execute("create table meta.run as select run_id, as_of, business_timezone from raw.run")
             con.execute("create table meta.datasets as select dataset, source, row_count from core.dim_datasets")
@@ -154,9 +159,19 @@ def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
 
 @pytest.fixture(scope="session")
 def sample_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """What readers see after one night on the sample exports: two years that end with 2025-06-30."""
-    home = tmp_path_factory.mktemp("sample")
-    write_samples(home / "exports", tickets=SAMPLE_TICKETS, until=SAMPLE_UNTIL)
+    """What readers see after one night on the core sample exports: two years that end with 2025-06-30."""
+    return night_on_samples(tmp_path_factory.mktemp("sample"), tickets=SAMPLE_TICKETS, optional=False)
+
+
+@pytest.fixture(scope="session")
+def full_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
+    """The same after a night on every export, the optional ones too."""
+    return night_on_samples(tmp_path_factory.mktemp("full"), tickets=FULL_TICKETS, optional=True)
+
+
+def night_on_samples(home: Path, tickets: int, optional: bool) -> Snapshot:
+    """Write samples, run one night on them, and open what it published."""
+    write_samples(home / "exports", tickets=tickets, until=SAMPLE_UNTIL, optional=optional)
     outcome = pipeline.run(home / "exports", Settings(home=home / "warehouse", settle_seconds=0))
     assert outcome.verdict == "published", outcome.findings
     snapshot = open_snapshot(home / "warehouse")

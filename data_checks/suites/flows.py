@@ -18,6 +18,23 @@ HAPPENED = {
     "complaints": "received_at",
     "surveys": "sent_at",
     "survey_answers": "",
+    "calls": "queued_at",
+    "chat_sessions": "started_at",
+    "interactions": "",
+    "points_ledger": "occurred_at",
+    "staff": "hired_at",
+    "staff_assessments": "assessed_at",
+    "training": "done_at",
+    "roster": "",
+    "parts_usage": "requested_at",
+    "replacements": "approved_at",
+    "iot_alerts": "raised_at",
+    "knowledge_articles": "created_at",
+    "qa_reviews": "reviewed_at",
+    "social_mentions": "occurred_at",
+    "pain_points": "opened_at",
+    "pilots": "started_at",
+    "benchmarks": "valid_at",
 }
 
 
@@ -68,7 +85,7 @@ def _gone(dataset: str, key: str, happened: str) -> str:
     """Entities whose newest version says that they are gone. Few ever are, so only those are put in order."""
     later = (
         "coalesce(rows.updated_at > run.as_of, false)"
-        if "updated_at" in datasets()[dataset].column_names
+        if "updated_at" in datasets()[dataset].version_columns
         else "false"
     )
     version = "coalesce(nullif(rows.version_key, ''), cast(loads.data_through as varchar), '')"
@@ -103,10 +120,20 @@ _HELD = {
     "survey_answers": _plus(_staged("survey_answers", _in_staging("surveys", "survey_key")), _SCORED),
 }
 
+# What the facts make of the optional exports are not entities: looked at is that none is lost on the way to staging.
+_OPTIONAL = tuple(
+    Flow(f"raw.{name} → staging.stg_{name}", _staged(name), _entities(name))
+    for name, dataset in datasets().items()
+    if dataset.is_optional_export
+)
+
 FLOWS: Mapping[str, tuple[Flow, ...]] = {
-    f"core.fct_{dataset}": (
-        Flow(f"raw.{dataset} → staging.stg_{dataset}", _staged(dataset), _entities(dataset)),
-        Flow(f"staging.stg_{dataset} → core.fct_{dataset}", "select count(*) from {batch}", held),
-    )
-    for dataset, held in _HELD.items()
+    "core.dim_datasets": _OPTIONAL,
+    **{
+        f"core.fct_{dataset}": (
+            Flow(f"raw.{dataset} → staging.stg_{dataset}", _staged(dataset), _entities(dataset)),
+            Flow(f"staging.stg_{dataset} → core.fct_{dataset}", "select count(*) from {batch}", held),
+        )
+        for dataset, held in _HELD.items()
+    },
 }

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from ingestion.samples.crew import Crew
 from ingestion.samples.draw import (
     DAY,
     HOUR,
@@ -89,14 +90,18 @@ def _by_grade(
     return drawn.astype(np.int64)
 
 
-def complaint_frame(rng: np.random.Generator, span: Span, tickets: Tickets, complaints: Complaints) -> pl.DataFrame:
+def complaint_frame(
+    rng: np.random.Generator, span: Span, tickets: Tickets, complaints: Complaints, crew: Crew
+) -> pl.DataFrame:
     """Complaints as exported, with what was known by then."""
     rows, horizon = complaints.ticket, span.horizon
     count = len(rows)
     resolved, graded = known_by(horizon, complaints.resolved), known_by(horizon, complaints.graded)
     planned, confirmed = known_by(horizon, complaints.planned), known_by(horizon, complaints.confirmed)
-    owner = tickets.agent[rows]
+    received = tickets.created[rows]
+    owner = crew.agents.holder(tickets.agent[rows], received)
     colleague = TEAMS.index("投诉处理组") * AGENTS_PER_TEAM + between(rng, 0, AGENTS_PER_TEAM, count)
+    colleague = crew.agents.holder(colleague, received)
     reason = tickets.category[rows] - COMPLAINT * PER_KIND
     opening = texts(_OPENINGS, pick_by_row(rng, ((4, 3, 2, 1),), np.zeros(count, dtype=np.int64)))
     reason_text = texts(CATEGORIES[COMPLAINT], reason)
@@ -109,7 +114,7 @@ def complaint_frame(rng: np.random.Generator, span: Span, tickets: Tickets, comp
             "定级时间": times(graded),
             "投诉原因": reason_text,
             "投诉事项": reason_text + "-" + ids("M", tickets.product[rows], 2),
-            "受理时间": times(tickets.created[rows]),
+            "受理时间": times(received),
             "首接人": ids("AG", owner, 3),
             "责任人": ids("AG", np.where(chance(rng, 0.09, count), colleague, owner), 3),
             "方案反馈时间": times(planned),
@@ -117,6 +122,6 @@ def complaint_frame(rng: np.random.Generator, span: Span, tickets: Tickets, comp
             "处理结果": texts(OUTCOMES, np.where(resolved == NEVER, -1, complaints.outcome)),
             "客户确认时间": times(confirmed),
             "投诉内容": opening + "：" + reason_text,
-            "更新时间": times(newest(tickets.created[rows], graded, planned, resolved, confirmed)),
+            "更新时间": times(newest(received, graded, planned, resolved, confirmed)),
         }
     )

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.samples.catalogue import PRODUCT_IDS
+from ingestion.samples.crew import Crew
 from ingestion.samples.draw import (
     DAY,
     MINUTE,
@@ -22,6 +23,7 @@ from ingestion.samples.draw import (
     texts,
     times,
 )
+from ingestion.samples.handbook import Handbook
 from ingestion.samples.handling import Handling
 from ingestion.samples.places import REGION_NAMES
 from ingestion.samples.rhythm import Span
@@ -97,7 +99,7 @@ class _Log:
 
 
 def event_blocks(
-    rng: np.random.Generator, span: Span, tickets: Tickets, handling: Handling
+    rng: np.random.Generator, span: Span, tickets: Tickets, handling: Handling, crew: Crew, handbook: Handbook
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Events and tickets as exported, a block of tickets at a time."""
     for start in range(0, len(tickets), BLOCK):
@@ -105,7 +107,11 @@ def event_blocks(
         part = tickets.take(np.arange(start, min(start + BLOCK, len(tickets)), dtype=np.int64))
         life = handling.take(rows)
         log, reassigned = _history(rng, span.horizon, part, life)
-        yield _event_frame(log, start), _ticket_frame(log, part, life.known_by(span.horizon), reassigned, start)
+        known = life.known_by(span.horizon)
+        frame = _ticket_frame(log, part, known, reassigned, crew, start)
+        frame.insert_column(-1, handbook.flow_ids(rows).alias("flow_id"))
+        frame.insert_column(-1, handbook.article_ids(rows).alias("knowledge_id"))
+        yield _event_frame(log, crew, start), frame
 
 
 def _history(rng: np.random.Generator, horizon: int, tickets: Tickets, life: Handling) -> tuple[pl.DataFrame, Flags]:
@@ -189,7 +195,7 @@ def _solving(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handli
     log.add(life.closed, STATUS, SYSTEM, status=CLOSED)
 
 
-def _event_frame(log: pl.DataFrame, offset: int) -> pl.DataFrame:
+def _event_frame(log: pl.DataFrame, crew: Crew, offset: int) -> pl.DataFrame:
     code = {name: log[name].to_numpy() for name in _SCHEMA if name != "public"}
     return pl.DataFrame(
         {
@@ -199,7 +205,7 @@ def _event_frame(log: pl.DataFrame, offset: int) -> pl.DataFrame:
             "occurred_at": times(code["at"]),
             "status": texts(STATUSES, code["status"]),
             "team": texts(TEAMS, code["team"]),
-            "agent_id": ids("AG", code["agent"], 3),
+            "agent_id": ids("AG", crew.agents.holder(code["agent"], code["at"]), 3),
             "actor_role": texts(ROLES, code["role"]),
             "is_public": log["public"],
         }
@@ -207,7 +213,7 @@ def _event_frame(log: pl.DataFrame, offset: int) -> pl.DataFrame:
 
 
 def _ticket_frame(
-    log: pl.DataFrame, tickets: Tickets, known: Handling, reassigned: Flags, offset: int
+    log: pl.DataFrame, tickets: Tickets, known: Handling, reassigned: Flags, crew: Crew, offset: int
 ) -> pl.DataFrame:
     """Tickets as exported, with what was known by then; the status is the last one in the history."""
     latest = log.group_by("ticket", maintain_order=True).agg(
@@ -216,6 +222,7 @@ def _ticket_frame(
     )
     number = np.arange(len(tickets), dtype=np.int64) + offset
     category = texts(CATEGORY_NAMES, tickets.category)
+    agent = crew.agents.holder(only(tickets.agent, tickets.is_worked & ~known.by_bot), tickets.created)
     return pl.DataFrame(
         {
             "ticket_id": ids("T", number),
@@ -230,7 +237,7 @@ def _ticket_frame(
             "priority": texts(PRIORITIES, tickets.priority),
             "region": texts(REGION_NAMES, tickets.region),
             "team": texts(TEAMS, tickets.team),
-            "agent_id": ids("AG", only(tickets.agent, tickets.is_worked & ~known.by_bot), 3),
+            "agent_id": ids("AG", agent, 3),
             "opened_by": texts(OPENERS, tickets.opened_by),
             "subject": category + "（样例）",
             "created_at": times(tickets.created),

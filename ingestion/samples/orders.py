@@ -116,8 +116,11 @@ def own_assets(rng: np.random.Generator, orders: Orders, customers: int) -> Asse
     return Assets(order, customer, orders.product[order], sold_at, np.cumsum(count_of) - count_of, count_of)
 
 
-def asset_frame(rng: np.random.Generator, span: Span, assets: Assets) -> pl.DataFrame:
-    """Appliances, as exported. The end of a warranty may lie ahead."""
+def asset_frame(rng: np.random.Generator, span: Span, assets: Assets, alerting: Ints) -> pl.DataFrame:
+    """Appliances, as exported. The end of a warranty may lie ahead.
+
+    `alerting`: the orders that brought appliances known to have raised an alert: those are connected.
+    """
     warranty = assets.sold + _WARRANTY[assets.product] * 30 * DAY
     frame = pl.DataFrame(
         {
@@ -126,7 +129,7 @@ def asset_frame(rng: np.random.Generator, span: Span, assets: Assets) -> pl.Data
             "product_id": texts(PRODUCT_IDS, assets.product),
             "sold_at": times(assets.sold),
             "warranty_end_at": times(warranty),
-            "is_connected": chance(rng, 0.35, len(assets)),
+            "is_connected": chance(rng, 0.35, len(assets)) | np.isin(assets.order, alerting),
         }
     )
     return frame.filter(pl.Series(assets.sold <= span.horizon))

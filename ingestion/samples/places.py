@@ -74,9 +74,14 @@ def outlet_in(region: Ints, draws: Floats) -> Ints:
     return np.asarray(_OUTLET_START[region] + (draws * _OUTLET_COUNT[region]).astype(np.int64), dtype=np.int64)
 
 
+def outlet_regions() -> Ints:
+    """The region of every outlet."""
+    return np.repeat(np.arange(len(PROVINCES), dtype=np.int64), _OUTLET_COUNT)
+
+
 def outlets() -> pl.DataFrame:
     """Every service outlet, as exported."""
-    region = np.repeat(np.arange(len(PROVINCES), dtype=np.int64), _OUTLET_COUNT)
+    region = outlet_regions()
     number = np.arange(len(region), dtype=np.int64)
     order = number - _OUTLET_START[region]
     cities = [CITY_NAMES[_CITY_START[r] + k % _CITY_COUNT[r]] for r, k in zip(region, order, strict=True)]

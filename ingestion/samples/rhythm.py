@@ -61,6 +61,12 @@ def seconds_of(day: date) -> int:
     return (day - date(1970, 1, 1)).days * DAY
 
 
+def quarter_starts(span: Span) -> Ints:
+    """Local midnight of the first day of every calendar quarter that begins within the span."""
+    days = _days(span.first, span.last)
+    return np.array([seconds_of(day) for day in days if day.day == 1 and day.month % 3 == 1], dtype=np.int64)
+
+
 @lru_cache(maxsize=8_192)
 def day_kind(day: date) -> DayKind:
     """Workday, make-up workday, weekend or public holiday in mainland China."""

@@ -68,7 +68,7 @@ class Tickets:
     category: Ints
     priority: Ints
     team: Ints
-    agent: Ints
+    agent: Ints  # the post: who holds it, Crew knows
     opened_by: Ints
     merged_into: Ints
     is_spam: Flags

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 
 from ingestion.samples.catalogue import REPEAT_CODE
+from ingestion.samples.crew import Crew
 from ingestion.samples.draw import (
     DAY,
     HOUR,
@@ -59,7 +60,7 @@ class Visits:
     ticket: Ints
     number: Ints
     outlet: Ints
-    engineer: Ints
+    engineer: Ints  # the post: who holds it, Crew knows
     dispatched: Ints
     promised: Ints
     arrived: Ints
@@ -148,7 +149,7 @@ def repaired_free(rng: np.random.Generator, tickets: Tickets, visits: Visits) ->
     )
 
 
-def visit_frame(span: Span, visits: Visits) -> pl.DataFrame:
+def visit_frame(span: Span, visits: Visits, crew: Crew) -> pl.DataFrame:
     """Visits as exported: only those already dispatched, each with what was known by then."""
     horizon = span.horizon
     finished = known_by(horizon, visits.finished)
@@ -160,7 +161,7 @@ def visit_frame(span: Span, visits: Visits) -> pl.DataFrame:
             "上门单号": visit_id,
             "工单编号": ids("T", visits.ticket),
             "第几次上门": visits.number,
-            "工程师": ids("E", visits.engineer, 5),
+            "工程师": ids("E", crew.engineers.holder(visits.engineer, visits.dispatched), 5),
             "服务网点": ids("OUT", visits.outlet, 4),
             "派单时间": times(visits.dispatched),
             "预约开始": times(visits.promised),

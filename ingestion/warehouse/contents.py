@@ -47,6 +47,7 @@ PEOPLE = {
     "tickets": ("staging.stg_tickets", "ticket_key", ("subject",)),
     "survey_comments": ("staging.stg_survey_answers", "survey_key", ("comment",)),
     "complaints": ("staging.stg_complaints", "complaint_key", ("text",)),
+    "staff": ("staging.stg_staff", "staff_key", ("name",)),
 }  # fmt: skip
 
 # Tables of the ledger as a snapshot shows them; `?` is the run.
@@ -86,6 +87,7 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
         con.execute(f"create table meta.{table} as {sql}", [run.run_id] * sql.count("?"))
     names = {model.name for model in published}
     _write_datasets(con, names)
+    _write_load_datasets(con)
     _write_disagreements(con, names)
 
 
@@ -116,6 +118,16 @@ def _write_datasets(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:
     con.execute(
         f"insert into meta.datasets by name from ({counts}) where dataset not in (select dataset from meta.datasets)"
     )
+
+
+def _write_load_datasets(con: duckdb.DuckDBPyConnection) -> None:
+    """meta.load_datasets: which datasets a file brought rows of, and how many of them are kept."""
+    counts = " union all ".join(
+        f"select load_id, '{dataset}' as dataset, count(*) as row_count "
+        f"from warehouse.raw.{quoted(dataset)} group by load_id"
+        for dataset in datasets()
+    )
+    con.execute(f"create table meta.load_datasets as {counts}")
 
 
 def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Model]) -> None:

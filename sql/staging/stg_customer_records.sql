@@ -60,6 +60,8 @@ select
     newest.phone,
     newest.email,
     newest.address,
+    -- Whether, not which: beyond staging nobody needs the number.
+    newest.phone is not null as has_phone,
     newest.precedence,
     newest.is_later,
     -- 1 is believed first: the lower customer_precedence, among equals what is newest, whichever came in first.

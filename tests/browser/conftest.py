@@ -63,7 +63,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     chromium()
     folder = tmp_path_factory.mktemp("home")
     exports = tmp_path_factory.mktemp("exports")
-    write_samples(exports, tickets=3_000, until=(datetime.now(UTC) - timedelta(days=1)).date())
+    write_samples(exports, tickets=3_000, until=(datetime.now(UTC) - timedelta(days=1)).date(), optional=False)
     outcome = pipeline.run(exports, Settings(home=folder, settle_seconds=0))
     assert outcome.verdict == "published"
     return folder

@@ -23,7 +23,8 @@ OpenPage = Callable[..., AppTest]
 @pytest.fixture
 def fake_query(monkeypatch: pytest.MonkeyPatch) -> FakeQuery:
     fake = FakeQuery()
-    monkeypatch.setattr(session, "query", fake)
+    for module in ("query", "passports", "restatements"):
+        monkeypatch.setattr(session, module, fake)
     st.cache_data.clear()
     return fake
 
@@ -70,7 +71,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ingestion.settings import Settings
 
     root = tmp_path_factory.mktemp("cli")
-    write_samples(root / "exports", tickets=300, until=date(2025, 5, 31))
+    write_samples(root / "exports", tickets=300, until=date(2025, 5, 31), optional=False)
     with open_gate():
         outcome = pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
     assert outcome.verdict == "published", outcome.findings

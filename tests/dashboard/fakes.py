@@ -3,7 +3,7 @@
 It answers as dashboard.metrics.query does; `states` and `values` of single KPIs can be set by a test.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -174,6 +174,36 @@ class FakeQuery:
     ) -> pl.DataFrame:
         starts = [None] if period == "total" else periods_between(date(2025, 1, 1), date(2025, 6, 30), period)
         return MARTS[name](starts)
+
+    def passport(self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi, wanted: Filter) -> dict[str, object]:
+        one_file = {"file": "tickets.csv", "source": "sample", "rows_read": 9, "rows_loaded": 8, "sha256": "ab" * 32}
+        check = {
+            "suite": "exports.tickets",
+            "column_name": "created_at",
+            "reason_zh": "必填项为空",
+            "reason_en": "Empty",
+        }
+        return {
+            "kpi": kpi.id,
+            "definition_version": kpi.version,
+            "run_id": snapshot.run_id,
+            "snapshot": {"file": "s.duckdb", "sha256": "cd" * 32},
+            "question": {"from": "2024-07-01", "to": "2025-06-30"},
+            "sql": "select 1",
+            "parameters": [{"kind": "date", "value": "2024-07-01"}],
+            "rows": {"denominator": {"count": 1_200}, "numerator": {"count": 960}},
+            "models": [{"name": kpi.rows, "sha256": "ef" * 32, "reads": ["raw.tickets"]}],
+            "files": [{**one_file, "rows_quarantined": 1, "rows_duplicate": 0}],
+            "checks": [{**check, "success": False, "unexpected_count": 1}, {**check, "success": True}],
+        }
+
+    def cell_of(self, kpi: Kpi, where: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+        return "whole", ""
+
+    def restated(self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi, period: None, *cell: str) -> pl.DataFrame:
+        causes = dict.fromkeys(("corrected", "definition", "maturity", "unexplained"), 0.0)
+        month = {"period": date(2025, 5, 1), "reported_as_of": AS_OF, "reported_value": 0.873, "value": 0.863}
+        return pl.DataFrame([{**month, "move": -0.01, "late": -0.01, **causes}])
 
     def meta(self, snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
         return META[name]

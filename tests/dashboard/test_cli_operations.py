@@ -155,6 +155,18 @@ def test_check_accepts_a_sample_and_rejects_something_else(
     assert told.json["message"].startswith(told.json["faults"][0]["sentence"])
 
 
+@pytest.mark.parametrize(("options", "has_calls"), [((), True), (("--core-only",), False)])
+def test_samples_bring_the_optional_exports_unless_asked_not_to(
+    options: tuple[str, ...], has_calls: bool, aftercare: Callable[..., Answer], tmp_path: Path
+) -> None:
+    told = aftercare("samples", tmp_path, "--tickets", 60, "--until", "2025-06-30", *options)
+    assert told.code == 0, told.err
+    files = {file.name for file in (tmp_path / "sample").iterdir()}
+    assert "tickets-2025-06-30.csv" in files
+    assert ("calls-2025-06-30.csv" in files) is has_calls
+    assert str(len(files)) in told.out
+
+
 def test_the_demo_stays_out_of_a_home_with_real_sources(
     aftercare: Callable[..., Answer], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

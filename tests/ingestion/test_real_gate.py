@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def small(tmp_path: Path) -> Settings:
     """A home beside a few sample exports."""
-    write_samples(tmp_path / "exports", tickets=300, until=date(2025, 6, 30))
+    write_samples(tmp_path / "exports", tickets=300, until=date(2025, 6, 30), optional=False)
     return Settings(home=tmp_path / "home", settle_seconds=0)
 
 
@@ -86,6 +86,21 @@ def test_rows_that_get_lost_on_the_way_to_the_facts_stop_the_night(
     outcome = night(small)
     assert outcome.verdict == "stopped"
     assert ("rows_lost", fact) in stopped_by(outcome)
+
+
+def test_rows_of_an_optional_export_that_get_lost_stop_the_night(
+    small: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_samples(tmp_path / "exports", tickets=300, until=date(2025, 6, 30))
+    plant(
+        tmp_path,
+        monkeypatch,
+        "staging.stg_training",
+        "from newest\n",
+        "from (from newest where kind <> 'drill') as newest\n",
+    )
+    outcome = night(small)
+    assert (outcome.verdict, stopped_by(outcome)) == ("stopped", {("rows_lost", "core.dim_datasets")})
 
 
 HELPDESK = "ticket_id,customer_id,created_at,resolved_at,status,csat_score\n"

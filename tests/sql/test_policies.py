@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from data_checks.contract import datasets
 from ingestion.warehouse.kpis import load_kpis
 
 SQL = Path(__file__).parent.parent.parent / "sql"
@@ -32,6 +33,7 @@ def test_ids_are_unique() -> None:
         ("policies/regions.csv", "region"),
         ("policies/channels.csv", "channel"),
         ("policies/sla.csv", "policy_id"),
+        ("policies/flows.csv", "flow_id"),
     ]:
         ids = [row[key] for row in table(name)]
         assert len(ids) == len(set(ids)), name
@@ -83,6 +85,27 @@ def test_no_vip_waits_longer_than_anyone_else_would() -> None:
         vip = most_specific(of_metric, channel=channel, kind=kind, tier="vip")
         anyone = most_specific(of_metric, channel=channel, kind=kind, tier="standard")
         assert int(vip["limit_seconds"]) <= int(anyone["limit_seconds"]), (metric, channel, kind)
+
+
+def test_every_kind_of_customer_has_one_flow_for_every_scene() -> None:
+    conditions = ("customer_type", "tier", "scene")
+    flows = table("policies/flows.csv")
+    tiers = [row["tier"] for row in table("policies/tiers.csv")]
+    scenes = datasets()["tickets"].column("scene").values
+    for case in product(("business", "consumer", ""), (*tiers, ""), scenes):
+        fitting = [f for f in flows if all(f[c] in ("", value) for c, value in zip(conditions, case, strict=True))]
+        filled = [sum(f[c] != "" for c in conditions) for f in fitting]
+        assert filled.count(max(filled, default=0)) == 1, case
+
+
+def test_flows_name_types_tiers_and_scenes_that_exist() -> None:
+    tiers = {row["tier"] for row in table("policies/tiers.csv")}
+    for flow in table("policies/flows.csv"):
+        assert flow["customer_type"] in ("", *datasets()["customers"].column("customer_type").values)
+        assert flow["tier"] in ("", *tiers)
+        assert flow["scene"] in datasets()["tickets"].column("scene").values
+        assert flow["label_zh"]
+        assert flow["label_en"]
 
 
 def test_targets_are_dated_rows_with_a_number_a_direction_and_a_quote() -> None:

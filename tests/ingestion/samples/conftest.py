@@ -10,26 +10,28 @@ import polars as pl
 import pytest
 from python_calamine import CalamineWorkbook
 
-from ingestion.mapping import find_exports, load_sources
+from ingestion.mapping import ExportFile, find_exports, load_sources
 from ingestion.samples import write_samples
 from ingestion.samples.draw import HOUR
 
 UNTIL = date(2026, 6, 30)
 
 
-def _rows(path: Path) -> pl.DataFrame:
+def _rows(file: ExportFile) -> pl.DataFrame:
     """One export as text under its own headings; None where empty."""
+    path, feed = file.path, load_sources()["sample"].feeds[file.feed]
     if path.suffix == ".parquet":
         return pl.read_parquet(path)
+    if path.suffix == ".ndjson" and not path.stat().st_size:
+        return pl.DataFrame(schema=dict.fromkeys(feed.headings, pl.String))
     if path.suffix == ".ndjson":
         return pl.read_ndjson(path, infer_schema_length=None)
     if path.suffix == ".xlsx":
-        header, *records = CalamineWorkbook.from_path(path).get_sheet_by_index(0).to_python()
+        header, *records = CalamineWorkbook.from_path(path).get_sheet_by_name(feed.sheet).to_python()
         cells = [[None if cell == "" else cell for cell in record] for record in records]
         return pl.DataFrame(cells, schema=[(str(name), pl.String) for name in header], orient="row")
     content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    text = content.decode("gb18030" if path.name.startswith("visits") else "utf-8")
-    return pl.read_csv(BytesIO(text.encode()), infer_schema=False)
+    return pl.read_csv(BytesIO(content.decode(feed.encodings[0]).encode()), infer_schema=False)
 
 
 def _load(directory: Path) -> dict[str, pl.DataFrame]:
@@ -38,16 +40,18 @@ def _load(directory: Path) -> dict[str, pl.DataFrame]:
     loaded = {}
     for file in find_exports(directory, {"sample": source})[0]:
         mapping = source.feeds[file.feed].datasets[0]
-        frame = _rows(file.path)
+        frame = _rows(file)
         frame = frame.select(pl.col(column.headings[0]).alias(column.our_column) for column in mapping.columns)
         frame = frame.with_columns(pl.col(name).replace_strict(table) for name, table in mapping.values.items())
         instants = [name for name in frame.columns if name.endswith("_at") or name in ("valid_from", "valid_to")]
-        loaded[mapping.name] = frame.with_columns(pl.col(instants).str.to_datetime("%Y-%m-%d %H:%M:%S"))
+        # The staff list knows days only.
+        pattern = "%Y-%m-%d" if file.feed == "staff" else "%Y-%m-%d %H:%M:%S"
+        loaded[mapping.name] = frame.with_columns(pl.col(instants).cast(pl.String).str.to_datetime(pattern))
     return loaded
 
 
 @pytest.fixture(scope="session")
-def read_rows() -> Callable[[Path], pl.DataFrame]:
+def read_rows() -> Callable[[ExportFile], pl.DataFrame]:
     return _rows
 
 

@@ -1,0 +1,55 @@
+-- Phone calls, newest version.
+-- grain: call_key
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
+with
+run as (select * from raw.run),
+sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
+
+versions as (
+    select
+        calls.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
+        coalesce(nullif(calls.version_key, ''), cast(loads.data_through as varchar), '') as version_order
+    from raw.calls as calls
+    cross join run
+    inner join sources on calls.source = sources.source
+    left join loads on calls.load_id = loads.load_id
+    where calls.queued_at <= run.as_of or calls.is_gone
+),
+
+newest as (
+    select
+        *,
+        max(export_seq) over (partition by source, call_id) as last_export_seq
+    from versions
+    qualify row_number() over (
+        partition by source, call_id
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
+)
+
+select
+    newest.source,
+    newest.source || ':' || newest.call_id as call_key,
+    newest.call_id,
+    newest.source || ':' || newest.ticket_id as ticket_key,
+    newest.customer_namespace || ':' || newest.customer_id as customer_key,
+    newest.queued_at,
+    case when newest.answered_at <= newest.as_of then newest.answered_at end as answered_at,
+    case when newest.abandoned_at <= newest.as_of then newest.abandoned_at end as abandoned_at,
+    newest.is_ivr_contained,
+    newest.customer_namespace || ':' || newest.agent_id as staff_key,
+    newest.agent_id
+from newest
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)

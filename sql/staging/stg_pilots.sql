@@ -1,0 +1,52 @@
+-- Pilots: where a changed way of working was tried first, newest version.
+-- grain: pilot_key
+-- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
+with
+run as (select * from raw.run),
+sources as (select * from raw.sources),
+loads as (select * from raw.loads),
+
+-- Of a feed whose files are complete, what the newest file no longer names is gone.
+complete_feeds as (
+    select source, feed, max(load_seq) as newest_load_seq
+    from loads
+    where is_full
+    group by source, feed
+),
+
+versions as (
+    select
+        pilots.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
+        loads.load_seq as export_seq,
+        coalesce(nullif(pilots.version_key, ''), cast(loads.data_through as varchar), '') as version_order
+    from raw.pilots as pilots
+    cross join run
+    inner join sources on pilots.source = sources.source
+    left join loads on pilots.load_id = loads.load_id
+    where pilots.started_at <= run.as_of or pilots.is_gone
+),
+
+newest as (
+    select
+        *,
+        max(export_seq) over (partition by source, pilot_id) as last_export_seq
+    from versions
+    qualify row_number() over (
+        partition by source, pilot_id
+        order by version_order desc, data_through desc, load_seq desc, source_row desc
+    ) = 1
+)
+
+select
+    newest.source,
+    newest.source || ':' || newest.pilot_id as pilot_key,
+    newest.pilot_id,
+    newest.kpi,
+    newest.scope_dimension,
+    newest.scope_value,
+    newest.started_at,
+    case when newest.ended_at <= newest.as_of then newest.ended_at end as ended_at
+from newest
+left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
+where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)
+    and not coalesce(newest.is_gone, false)
