@@ -7,9 +7,16 @@ records as (select * from staging.stg_customer_records),
 customer_ids as (select * from core.dim_customer_ids),
 
 persons as (
-    select coalesce(customer_ids.customer_key, records.customer_key) as person_key, records.*
+    select
+        coalesce(customer_ids.customer_key, records.customer_key) as person_key,
+        coalesce(
+            referrer_ids.customer_key, split_part(records.customer_key, ':', 1) || ':' || records.referred_by
+        ) as referrer_key,
+        records.*
     from records
     left join customer_ids on records.customer_key = customer_ids.named_key
+    left join customer_ids as referrer_ids
+        on split_part(records.customer_key, ':', 1) || ':' || records.referred_by = referrer_ids.named_key
 )
 
 select
@@ -30,6 +37,9 @@ select
     persons.segment as told_segment,
     persons.account_manager_id as told_account_manager_id,
     persons.is_core as told_is_core,
+    persons.has_phone as told_has_phone,
+    -- Who recommends another id of its own has brought nobody.
+    case when persons.referrer_key <> persons.person_key then persons.referrer_key end as told_referrer_key,
     persons.signup_at as told_signup_at,
     persons.churned_at as told_churned_at,
     -- A source whose mapping names churned_at says so itself; where no mapping tells, one date in the data does.

@@ -34,6 +34,8 @@ select
     coalesce(min_by(told_is_core, belief_no) filter (where told_is_core is not null), false) as is_core,
     min_by(told_account_manager_id, belief_no) filter (where told_account_manager_id is not null)
         as account_manager_id,
+    coalesce(bool_or(told_has_phone), false) as has_phone,
+    min_by(told_referrer_key, belief_no) filter (where told_referrer_key is not null) as referrer_key,
     min_by(told_signup_at, belief_no) filter (where told_signup_at is not null) as signup_at,
     min(case when belief_no = coalesce(churn_belief_no, 1) then told_churned_at end) as churned_at,
     bool_or(is_told_of_churn) as is_churn_declared
