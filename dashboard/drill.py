@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import formats, parts, targets
+from dashboard import drill_passport, formats, parts, targets
 from dashboard.session import ROWS_SHOWN
 from ingestion.warehouse.kpis import load_kpis
 
@@ -29,7 +29,7 @@ _MORE: Final = ("score", "fault_code", "status", "outcome", "amount", "currency"
 _PEOPLE: Final = ("agent_id", "owner_id", "first_owner_id", "engineer_id")
 # A median is no quotient: it counts those whose wait has ended, among all that waited.
 _COUNTED: Final = {"km_time": ("ended", "counted")}
-_TABS: Final = ("counts", "rows", "definition", "targets")
+_TABS: Final = ("counts", "rows", "definition", "targets", "passport")
 
 
 def show(view: View, kpi: Kpi, reading: Reading) -> None:
@@ -37,7 +37,7 @@ def show(view: View, kpi: Kpi, reading: Reading) -> None:
 
     @st.dialog(kpi.label[view.lang], width="large")
     def dialog() -> None:
-        counts, rows, meaning, goals = st.tabs([view.t(f"drill.{name}") for name in _TABS])
+        counts, rows, meaning, goals, origin = st.tabs([view.t(f"drill.{name}") for name in _TABS])
         with counts:
             _counts(view, kpi, reading)
         with rows:
@@ -46,6 +46,8 @@ def show(view: View, kpi: Kpi, reading: Reading) -> None:
             definition(view, kpi)
         with goals:
             goals_table(view, kpi)
+        with origin:
+            drill_passport.show(view, kpi, reading)
 
     dialog()
 

@@ -18,7 +18,9 @@ import streamlit as st
 
 from dashboard import fair, periods, readings, targets
 from dashboard.labels import Labels
+from dashboard.metrics import passport as passports
 from dashboard.metrics import query
+from dashboard.metrics import restated as restatements
 from dashboard.metrics.access import Scope
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
 from ingestion.warehouse.views import View as Table
@@ -156,6 +158,19 @@ class View:
         key = (*self._key(None), kpi.id, kpi.version, part)
         return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN))
 
+    def passport(self, kpi: Kpi) -> passports.Passport:
+        """Everything behind the KPI's value under the filter."""
+        key = (*self._key(None), kpi.id, kpi.version, "passport")
+        return _passport(key, lambda: passports.passport(self.snapshot, self.scope, kpi, self.filter()))
+
+    def restated(self, kpi: Kpi) -> pl.DataFrame | None:
+        """What was reported of each month, then and now; None where this filter is not reported every night."""
+        cell = restatements.cell_of(kpi, self.filter().where)
+        if cell is None:
+            return None
+        key = (self.snapshot.run_id, self.scope, kpi.id, cell)
+        return _rows(key, lambda: restatements.restated(self.snapshot, self.scope, kpi, None, *cell))
+
     def open_rows(self, kpi: Kpi) -> pl.DataFrame:
         """The units of a stock on the newest full day, whatever the period: what waits now, waits for somebody."""
         newest = periods.Period(self.last_date, self.last_date)
@@ -255,6 +270,11 @@ def _curve(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
 
 @st.cache_data(max_entries=60, show_spinner=False)
 def _rows(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return _read()
+
+
+@st.cache_data(max_entries=60, show_spinner=False)
+def _passport(key: Key, _read: Callable[[], passports.Passport]) -> passports.Passport:
     return _read()
 
 

@@ -8,6 +8,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from ingestion import effects, restatements
 from ingestion.errors import Finding
 from ingestion.steps import reached
 from ingestion.warehouse import contents, ledger, models, snapshots, spark
@@ -118,6 +119,9 @@ def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engin
             models.build(tonight.con, model, catalog_of)
             reached("model_built")
     tonight.models_built = len(ordered)
+    models.verify_entries(tonight.con)
+    if any(model.name == "core.fct_measures" for model in ordered):
+        effects.measure(tonight.con)
     contents.refuse_personal_columns(tonight.con, tonight.build_catalog)
     reached("built")
 
@@ -139,6 +143,10 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
                 *(source.customer_precedence, source.master_namespace),
             ],
         )
+    con.execute(
+        """insert into scratch.raw.nights by name
+        select run_id, as_of from warehouse.meta.runs where verdict in ('published', 'held')"""
+    )
     # A source whose mapping was taken away since keeps the customers it brought, under its own name.
     con.execute(
         """insert into scratch.raw.sources by name
@@ -166,6 +174,7 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
             select *, max(data_through) over (partition by source, feed, run_id) as reach from loaded
         )
         select load_id, source, feed, data_through,
+            rows_read, rows_loaded, rows_quarantined, rows_duplicate,
             row_number() over (order by reach nulls first, run_id, load_seq) as load_seq,
             coalesce(is_full, false)
             and load_seq = min(load_seq) over (partition by source, feed, run_id)
@@ -190,6 +199,7 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     )
     contents.write_records(tonight.con, record, models.load_models())
     reached("records_written")
+    restatements.record(tonight, aim.as_of)
     contents.write_people(tonight.con, tonight.places.build_people(run_id), models.load_models())
     reached("people_written")
     tonight.close_build()

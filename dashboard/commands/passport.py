@@ -35,12 +35,17 @@ def show(kpi: Kpi, home: Path, wanted: Filter, by: Sequence[str], period: str) -
 
 def show_restated(kpi: Kpi, home: Path, wanted: Filter, form: shared.Format, zone: str) -> None:
     """What was reported of each month, what is reported now, and what moved it."""
+    from dashboard import restated_words
     from dashboard.metrics import restated
     from dashboard.metrics.access import Scope
+    from ingestion.warehouse.reported import slices_of
 
     snapshot = catalogue.open_published(home)
     catalogue.tell_missing(snapshot, kpi)
-    cell = _cell(kpi, wanted)
+    cell = restated.cell_of(kpi, wanted.where)
+    if cell is None:
+        known = ", ".join(slices_of(kpi)) or "—"
+        shared.fail(t("cli.errors.slice_not_reported", kpi=kpi.id, known=known), shared.USAGE)
     found = restated.restated(snapshot, Scope.everything(), kpi, None, *cell)
     rows = [
         row
@@ -51,40 +56,10 @@ def show_restated(kpi: Kpi, home: Path, wanted: Filter, form: shared.Format, zon
     if form != "table":
         shared.show_rows(rows, found.columns, form)
     elif rows:
-        told = [_restated_row(kpi, row, zone) for row in rows]
+        told = [restated_words.row(t, LANG, kpi, row, zone) for row in rows]
         shared.show_rows(told, list(told[0]), "table", zone)
     else:
         typer.echo(t("cli.kpi.not_reported", label=kpi.label[LANG]))
-
-
-def _cell(kpi: Kpi, wanted: Filter) -> tuple[str, str]:
-    """The slice asked for: the whole, or one value of a dimension that is reported every night."""
-    from ingestion.warehouse.reported import WHOLE, slices_of
-
-    if not wanted.where:
-        return WHOLE, ""
-    [(name, values), *others] = wanted.where.items()
-    if others or len(values) != 1 or name not in slices_of(kpi):
-        known = ", ".join(slices_of(kpi)) or "—"
-        shared.fail(t("cli.errors.slice_not_reported", kpi=kpi.id, known=known), shared.USAGE)
-    return name, values[0]
-
-
-def _restated_row(kpi: Kpi, row: dict[str, Any], zone: str) -> dict[str, object]:
-    from dashboard import formats
-    from dashboard.metrics.restated import CAUSES
-
-    def moved(amount: float | None) -> str:
-        return formats.MISSING if not amount else formats.change(amount, 0, kpi.unit, LANG)
-
-    return {
-        t("restated.period"): f"{row['period']:%Y-%m}",
-        t("restated.reported_as_of"): formats.instant(row["reported_as_of"], zone),
-        t("restated.reported_value"): formats.value(row["reported_value"], kpi.unit, LANG),
-        t("restated.value"): formats.value(row["value"], kpi.unit, LANG),
-        t("restated.move"): moved(row["move"]),
-        **{t(f"restated.causes.{cause}"): moved(row[cause]) for cause in CAUSES},
-    }
 
 
 def passport(

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from ingestion.warehouse.kpis import Query
+from ingestion.warehouse.reported import WHOLE, slices_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import date
 
     from dashboard.metrics.access import Scope
@@ -16,7 +18,6 @@ if TYPE_CHECKING:
     from ingestion.warehouse.kpis import Kpi
 
 CAUSES = ("late", "corrected", "definition", "maturity", "unexplained")
-WHOLE = "whole"
 
 _COLUMNS: dict[str, pl.DataType | type[pl.DataType]] = {
     "kpi": pl.String,
@@ -61,6 +62,14 @@ select cells.period, reported_run_id, reported_as_of, reported_value, value, val
     {causes}
 from cells left join causes using (period)
 order by period"""
+
+
+def cell_of(kpi: Kpi, where: Mapping[str, Sequence[str]]) -> tuple[str, str] | None:
+    """The slice that a filter asks for, as it is reported every night; None where none is just that."""
+    if not where:
+        return WHOLE, ""
+    [(name, values), *others] = where.items()
+    return (name, values[0]) if not others and len(values) == 1 and name in slices_of(kpi) else None
 
 
 def restated(

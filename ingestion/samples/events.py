@@ -13,20 +13,22 @@ from ingestion.samples.draw import (
     DAY,
     MINUTE,
     NEVER,
-    Flags,
     Ints,
     between,
     chance,
     ids,
     later,
     only,
+    subject_rng,
     texts,
     times,
 )
-from ingestion.samples.handbook import Handbook
 from ingestion.samples.handling import Handling
+from ingestion.samples.notices import progress_notices
+from ingestion.samples.passing import Passing, draw_passing
 from ingestion.samples.places import REGION_NAMES
-from ingestion.samples.rhythm import Span
+from ingestion.samples.rhythm import OpenHours, office_hours
+from ingestion.samples.roster import Duty, on_duty
 from ingestion.samples.tickets import (
     AGENTS_PER_TEAM,
     BY_AGENT,
@@ -43,6 +45,7 @@ from ingestion.samples.tickets import (
     TEAMS,
     Tickets,
 )
+from ingestion.samples.world import World
 
 EVENT_TYPES: Final = ("created", "status", "assigned", "message", "call", "escalated", "notice")
 CREATED, STATUS, ASSIGNED, MESSAGE, CALL, ESCALATED, NOTICE = range(7)
@@ -51,6 +54,7 @@ CUSTOMER, AGENT, BOT, SYSTEM = range(4)
 STATUSES: Final = ("new", "open", "pending", "on_hold", "solved", "closed", "followup")
 NEW, OPEN, PENDING, ON_HOLD, SOLVED, CLOSED, FOLLOWUP = range(7)
 NONE: Final = -1
+HOLDER: Final = -2  # the agent who has the ticket at that instant
 BLOCK: Final = 50_000  # tickets written at a time, so that memory stays flat at millions
 _SCHEMA: Final = ("ticket", "at", "slot", "type", "status", "role", "public", "team", "agent")
 
@@ -75,7 +79,7 @@ class _Log:
     ) -> None:
         rows = np.flatnonzero((at != NEVER) & (at <= self.horizon))
         roles = np.broadcast_to(np.asarray(role, dtype=np.int64), at.shape)[rows]
-        agents = (self.tickets.agent if agent is None else agent)[rows]
+        agents = np.full(len(rows), HOLDER) if agent is None else agent[rows]
         agents = np.where((roles == AGENT) | (kind == ASSIGNED), agents, NONE)
         self.parts.append(
             pl.DataFrame(
@@ -87,39 +91,41 @@ class _Log:
                     "status": np.full(len(rows), status),
                     "role": roles,
                     "public": np.full(len(rows), public),
-                    "team": np.where(agents >= 0, agents // AGENTS_PER_TEAM, NONE),
                     "agent": agents,
                 },
-                schema=list(_SCHEMA),
             )
         )
 
-    def sorted(self) -> pl.DataFrame:
-        return pl.concat(self.parts).sort("ticket", "at", "slot")
+    def sorted(self, passing: Passing) -> pl.DataFrame:
+        """All events in order, those of whoever had the ticket with their agent, and all with their team."""
+        log = pl.concat(self.parts).sort("ticket", "at", "slot")
+        agent = log["agent"].to_numpy()
+        agent = np.where(agent == HOLDER, passing.holder(log["ticket"].to_numpy(), log["at"].to_numpy()), agent)
+        team = np.where(agent >= 0, agent // AGENTS_PER_TEAM, NONE)
+        return log.with_columns(pl.Series("agent", agent), pl.Series("team", team)).select(_SCHEMA)
 
 
-def event_blocks(
-    rng: np.random.Generator, span: Span, tickets: Tickets, handling: Handling, crew: Crew, handbook: Handbook
-) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+def event_blocks(seed: int, world: World) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """Events and tickets as exported, a block of tickets at a time."""
+    rng, passing_rng = subject_rng(seed, "events"), subject_rng(seed, "passing")
+    tickets, horizon, office = world.tickets, world.span.horizon, office_hours(world.span)
+    duty = on_duty(world.span, tickets, world.life)
+    notices = progress_notices(subject_rng(seed, "notices"), world.visits, len(tickets))
     for start in range(0, len(tickets), BLOCK):
         rows = slice(start, start + BLOCK)
         part = tickets.take(np.arange(start, min(start + BLOCK, len(tickets)), dtype=np.int64))
-        life = handling.take(rows)
-        log, reassigned = _history(rng, span.horizon, part, life)
-        known = life.known_by(span.horizon)
-        frame = _ticket_frame(log, part, known, reassigned, crew, start)
-        frame.insert_column(-1, handbook.flow_ids(rows).alias("flow_id"))
-        frame.insert_column(-1, handbook.article_ids(rows).alias("knowledge_id"))
-        yield _event_frame(log, crew, start), frame
-
-
-def _history(rng: np.random.Generator, horizon: int, tickets: Tickets, life: Handling) -> tuple[pl.DataFrame, Flags]:
-    log = _Log(horizon, tickets)
-    _opening(rng, log, tickets, life)
-    reassigned = _working(rng, log, tickets, life)
-    _solving(rng, log, tickets, life)
-    return log.sorted(), reassigned
+        life = world.life.take(rows)
+        log = _Log(horizon, part)
+        _opening(rng, log, part, life)
+        passing = _working(rng, passing_rng, log, part, life, office, world.crew, duty)
+        _solving(rng, log, part, life)
+        for notice in notices:
+            log.add(notice[rows], NOTICE, SYSTEM)
+        history = log.sorted(passing)
+        frame = _ticket_frame(history, part, life.known_by(horizon), passing, world, start)
+        frame.insert_column(-1, world.handbook.flow_ids(rows).alias("flow_id"))
+        frame.insert_column(-1, world.handbook.article_ids(rows).alias("knowledge_id"))
+        yield _event_frame(history, world.crew, start), frame
 
 
 def _opening(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> None:
@@ -139,7 +145,16 @@ def _opening(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handli
     log.add(only(life.assigned, tickets.is_worked), STATUS, SYSTEM, status=OPEN)
 
 
-def _working(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> Flags:
+def _working(
+    rng: np.random.Generator,
+    passing_rng: np.random.Generator,
+    log: _Log,
+    tickets: Tickets,
+    life: Handling,
+    office: OpenHours,
+    crew: Crew,
+    duty: Duty,
+) -> Passing:
     """Answers, notes, questions back, waiting for customer or part, hand-overs, escalation."""
     count = len(tickets)
     start = np.where(life.answered == NEVER, life.assigned, life.answered)
@@ -170,8 +185,21 @@ def _working(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handli
     log.add(life.hold_from, STATUS, AGENT, status=ON_HOLD)
     log.add(life.hold_to, STATUS, AGENT, status=OPEN)
     worry = np.where(tickets.kind == COMPLAINT, 0.2, np.where(tickets.kind == REPAIR, 0.04, 0.012))
-    log.add(only(at[1], chance(rng, worry, count)), ESCALATED, SYSTEM)
-    return np.asarray(moved & (life.answered != NEVER) & (at[0] <= log.horizon), dtype=np.bool_)
+    escalated = only(at[1], chance(rng, worry, count))
+    log.add(escalated, ESCALATED, SYSTEM)
+    # What a colleague of the team looks into does not leave the team.
+    passing = draw_passing(passing_rng, office, crew, duty, tickets, only(life.answered, ~moved), at, escalated)
+    _passing_on(log, passing)
+    return passing
+
+
+def _passing_on(log: _Log, passing: Passing) -> None:
+    log.add(passing.moved, ASSIGNED, SYSTEM)
+    log.add(passing.replied, MESSAGE, AGENT)
+    log.add(passing.returned, ASSIGNED, SYSTEM)
+    log.add(passing.taken, ASSIGNED, SYSTEM)
+    log.add(passing.speaks, MESSAGE, AGENT)
+    log.add(only(passing.acted, passing.speaks == NEVER), MESSAGE, AGENT, public=False)
 
 
 def _solving(rng: np.random.Generator, log: _Log, tickets: Tickets, life: Handling) -> None:
@@ -213,16 +241,19 @@ def _event_frame(log: pl.DataFrame, crew: Crew, offset: int) -> pl.DataFrame:
 
 
 def _ticket_frame(
-    log: pl.DataFrame, tickets: Tickets, known: Handling, reassigned: Flags, crew: Crew, offset: int
+    log: pl.DataFrame, tickets: Tickets, known: Handling, passing: Passing, world: World, offset: int
 ) -> pl.DataFrame:
     """Tickets as exported, with what was known by then; the status is the last one in the history."""
     latest = log.group_by("ticket", maintain_order=True).agg(
         pl.col("status").filter((pl.col("status") >= 0) & (pl.col("status") != FOLLOWUP)).last(),
         pl.col("at").max(),
+        (pl.col("type") == ASSIGNED).sum().alias("assigned"),
     )
-    number = np.arange(len(tickets), dtype=np.int64) + offset
+    row = np.arange(len(tickets), dtype=np.int64)
+    number = row + offset
     category = texts(CATEGORY_NAMES, tickets.category)
-    agent = crew.agents.holder(only(tickets.agent, tickets.is_worked & ~known.by_bot), tickets.created)
+    post = passing.holder(row, world.span.horizon)
+    agent = world.crew.agents.holder(only(post, tickets.is_worked & ~known.by_bot), tickets.created)
     return pl.DataFrame(
         {
             "ticket_id": ids("T", number),
@@ -236,7 +267,7 @@ def _ticket_frame(
             "category": category,
             "priority": texts(PRIORITIES, tickets.priority),
             "region": texts(REGION_NAMES, tickets.region),
-            "team": texts(TEAMS, tickets.team),
+            "team": texts(TEAMS, post // AGENTS_PER_TEAM),
             "agent_id": ids("AG", agent, 3),
             "opened_by": texts(OPENERS, tickets.opened_by),
             "subject": category + "（样例）",
@@ -247,7 +278,7 @@ def _ticket_frame(
             "status": texts(STATUSES, latest["status"].to_numpy()),
             "is_complaint": tickets.kind == COMPLAINT,
             "reopen_count": known.reopen_count,
-            "reassign_count": reassigned.astype(np.int64),
+            "reassign_count": np.maximum(latest["assigned"].to_numpy().astype(np.int64) - 1, 0),
             "merged_into": ids("T", tickets.merged_into),
             "is_deleted": tickets.is_deleted,
             "is_spam": tickets.is_spam,

@@ -1,12 +1,13 @@
 """Shifts of agents, wide enough for the work their tickets tell of."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import polars as pl
 
 from ingestion.samples.crew import AGENT_POSTS, Crew
-from ingestion.samples.draw import DAY, HOUR, NEVER, between, ids, pick, times
+from ingestion.samples.draw import DAY, HOUR, NEVER, Flags, Ints, between, ids, pick, times
 from ingestion.samples.handling import Handling
 from ingestion.samples.rhythm import Span
 from ingestion.samples.tickets import Tickets
@@ -16,6 +17,29 @@ SHIFTS: Final = ((8, 17), (13, 22), (22, 32))
 EARLY, LATE, NIGHT = range(3)
 IDLE_SHARE: Final = 0.07  # shifts without any ticket, against those with some
 _DAY_TURNS: Final = 6 * HOUR
+
+
+@dataclass
+class Duty:
+    """Who is there on which day: one row a post, one column a working day since the span began."""
+
+    first_day: int
+    days: Flags
+
+    def covers(self, post: Ints, at: Ints) -> Flags:
+        """Whether each post has work of its own on the day of each instant; on days outside the span, nobody has."""
+        day = (at - _DAY_TURNS) // DAY - self.first_day
+        inside = (day >= 0) & (day < self.days.shape[1])
+        return np.asarray(inside & self.days[post, np.where(inside, day, 0)], dtype=np.bool_)
+
+
+def on_duty(span: Span, tickets: Tickets, life: Handling) -> Duty:
+    """The days on which each agent has something to do with the tickets they were given first."""
+    worked = _worked(span, tickets, life)
+    first_day = (span.start - _DAY_TURNS) // DAY
+    days = np.zeros((AGENT_POSTS, (span.horizon - _DAY_TURNS) // DAY - first_day + 1), dtype=np.bool_)
+    days[worked["post"].to_numpy(), worked["day"].to_numpy() - first_day] = True
+    return Duty(first_day, days)
 
 
 def roster_frame(rng: np.random.Generator, span: Span, tickets: Tickets, life: Handling, crew: Crew) -> pl.DataFrame:

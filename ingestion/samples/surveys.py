@@ -57,6 +57,7 @@ _MIDDLE_COMMENTS: Final = ("还可以", "一般般", "处理得有点慢", "希�
 _HIGH_COMMENTS: Final = ("服务很好", "师傅很专业", "响应很快，谢谢", "问题当场解决", "会推荐给朋友")
 _COMMENTS: Final = (*_LOW_COMMENTS, *_MIDDLE_COMMENTS, *_HIGH_COMMENTS)
 _COMMENT_SHARE: Final = 0.22
+WRITTEN_BACK: Final = 0.72  # of comments without a low score
 
 
 @dataclass
@@ -72,7 +73,13 @@ class _Batch:
 
 
 def survey_frames(
-    rng: np.random.Generator, span: Span, people: Customers, tickets: Tickets, life: Handling, visits: Visits
+    rng: np.random.Generator,
+    care_rng: np.random.Generator,
+    span: Span,
+    people: Customers,
+    tickets: Tickets,
+    life: Handling,
+    visits: Visits,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Surveys and their answers, as exported."""
     batches = [_after_service(rng, tickets, life.known_by(span.horizon), visits)]
@@ -81,7 +88,7 @@ def survey_frames(
         batches.append(_relational(rng, people, day, NPS, NPS_SHARE))
     surveys, answers, offset = [], [], 0
     for batch in batches:
-        frame, replies = _frames(rng, span, batch, offset)
+        frame, replies = _frames(rng, care_rng, span, batch, offset)
         surveys.append(frame)
         answers.append(replies)
         offset += len(batch.sent)
@@ -130,7 +137,9 @@ def _relational(rng: np.random.Generator, people: Customers, day: date, kind: in
     return _Batch(kind, nobody, customer, sent, overall, chance(rng, rate, len(customer)))
 
 
-def _frames(rng: np.random.Generator, span: Span, batch: _Batch, offset: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _frames(
+    rng: np.random.Generator, care_rng: np.random.Generator, span: Span, batch: _Batch, offset: int
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     count = len(batch.sent)
     number = np.arange(count, dtype=np.int64) + offset
     responded = later(batch.sent, np.clip(lognormal(rng, 3 * HOUR, 1.5, count), 40, 9 * DAY))
@@ -138,20 +147,31 @@ def _frames(rng: np.random.Generator, span: Span, batch: _Batch, offset: int) ->
     is_low = batch.overall <= (6 if batch.kind == NPS else 2)
     followup = later(responded, lognormal(rng, 20 * HOUR, 0.7, count))
     followup = known_by(span.horizon, only(followup, is_low & (responded != NEVER) & chance(rng, 0.72, count)))
+    channel = pick(rng, (38, 24, 30, 8), count)
+    rows = np.flatnonzero(responded != NEVER)
+    answers = _answers(rng, batch, rows, number[rows])
+    commented = np.isin(number, answers.filter(pl.col("comment").is_not_null())["survey_number"].to_numpy())
+    written_back = _written_back(care_rng, span, responded, commented & ~is_low)
     surveys = pl.DataFrame(
         {
             "survey_id": ids("S", number),
             "kind": texts(KINDS, np.full(count, batch.kind)),
             "ticket_id": ids("T", batch.ticket),
             "customer_id": ids("C", batch.customer),
-            "channel": texts(CHANNELS, pick(rng, (38, 24, 30, 8), count)),
+            "channel": texts(CHANNELS, channel),
             "sent_at": times(batch.sent),
             "responded_at": times(responded),
-            "followup_at": times(followup),
+            "followup_at": times(np.where(followup == NEVER, written_back, followup)),
         }
     ).filter(pl.Series(batch.sent <= span.horizon))
-    rows = np.flatnonzero(responded != NEVER)
-    return surveys, _answers(rng, batch, rows, number[rows])
+    return surveys, answers.drop("survey_number")
+
+
+def _written_back(rng: np.random.Generator, span: Span, responded: Ints, commented: Flags) -> Ints:
+    """Words without a low score are mostly looked into as well, a little sooner."""
+    count = len(responded)
+    at = later(responded, lognormal(rng, 16 * HOUR, 0.7, count))
+    return known_by(span.horizon, only(at, commented & chance(rng, WRITTEN_BACK, count)))
 
 
 def _answers(rng: np.random.Generator, batch: _Batch, rows: Ints, number: Ints) -> pl.DataFrame:
@@ -175,6 +195,7 @@ def _answers(rng: np.random.Generator, batch: _Batch, rows: Ints, number: Ints) 
     scale = (0, 10) if is_nps else (1, 5)
     return pl.DataFrame(
         {
+            "survey_number": survey,
             "survey_id": ids("S", survey),
             "dimension": texts(DIMENSIONS, dimension),
             "score": score,

@@ -36,6 +36,7 @@ FIXED, NOT_FIXED, WAITING_PART, NO_ACCESS, CANCELLED = range(5)
 VISITED_SHARE: Final = 0.78
 UNDISPATCHED_SHARE: Final = 0.012
 MAX_VISITS: Final = 3
+MISJUDGED: Final = 0.11  # first diagnoses that are not the fault found
 # Results of first, second and third visits, and of first visits of the product that keeps coming back.
 _first_rest = 1 - REPEAT_FIXED_AT_FIRST_VISIT
 _RESULT_WEIGHTS: Final = (
@@ -149,9 +150,11 @@ def repaired_free(rng: np.random.Generator, tickets: Tickets, visits: Visits) ->
     )
 
 
-def visit_frame(span: Span, visits: Visits, crew: Crew) -> pl.DataFrame:
+def visit_frame(rng: np.random.Generator, span: Span, visits: Visits, crew: Crew) -> pl.DataFrame:
     """Visits as exported: only those already dispatched, each with what was known by then."""
-    horizon = span.horizon
+    horizon, count = span.horizon, len(visits.ticket)
+    other = (visits.fault + between(rng, 1, PER_KIND, count)) % PER_KIND
+    diagnosis = np.where(chance(rng, MISJUDGED, count), other, visits.fault)
     finished = known_by(horizon, visits.finished)
     known = (finished != NEVER) | ((visits.result == CANCELLED) & (visits.dispatched + HOUR <= horizon))
     fault = texts([f"F{number:02d}" for number in range(1, PER_KIND + 1)], np.where(known, visits.fault, -1))
@@ -170,7 +173,7 @@ def visit_frame(span: Span, visits: Visits, crew: Crew) -> pl.DataFrame:
             "完成时间": times(finished),
             "验收时间": times(known_by(horizon, visits.accepted)),
             "处理结果": texts(RESULTS, np.where(known, visits.result, -1)),
-            "诊断代码": texts(_DIAGNOSES, np.where(known, visits.fault, -1)),
+            "诊断代码": texts(_DIAGNOSES, np.where(known, diagnosis, -1)),
             "故障代码": fault,
         }
     )

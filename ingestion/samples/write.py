@@ -94,15 +94,19 @@ def _write_sales(out: Out, seed: int, world: World) -> Frames:
 
 
 def _write_service(out: Out, seed: int, world: World) -> Frames:
-    blocks = event_blocks(
-        subject_rng(seed, "events"), world.span, world.tickets, world.life, world.crew, world.handbook
-    )
-    out.csv("tickets", pl.concat(out.parquet_beside("ticket_events", blocks)))
-    out.csv("visits", visit_frame(world.span, world.visits, world.crew), encoding="gb18030")
+    out.csv("tickets", pl.concat(out.parquet_beside("ticket_events", event_blocks(seed, world))))
+    visits = visit_frame(subject_rng(seed, "diagnoses"), world.span, world.visits, world.crew)
+    out.csv("visits", visits, encoding="gb18030")
     rng = subject_rng(seed, "complaint texts")
     out.xlsx("complaints", {"投诉": complaint_frame(rng, world.span, world.tickets, world.complaints, world.crew)})
     surveys, answers = survey_frames(
-        subject_rng(seed, "surveys"), world.span, world.people, world.tickets, world.life, world.visits
+        subject_rng(seed, "surveys"),
+        subject_rng(seed, "replies to comments"),
+        world.span,
+        world.people,
+        world.tickets,
+        world.life,
+        world.visits,
     )
     out.ndjson("surveys", surveys)
     out.csv("survey_answers", answers)

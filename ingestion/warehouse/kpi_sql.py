@@ -59,7 +59,7 @@ def _sums_query(kpi: Kpi, question: Question, from_mart: bool) -> Query:
         pending, unit_count = mart.pending or "0", counted
     else:
         source, time = kpi.rows, kpi.time
-        contribution, counted, unit_count = _counted(kpi)
+        contribution, counted, unit_count = counted_by(kpi)
         pending = f"cast(coalesce({kpi.pending}, false) as integer)" if kpi.pending else "0"
     conditions, binds = conditions_of(kpi, question, time)
     sql = f"""
@@ -83,7 +83,7 @@ from sums"""
     return Query(sql, tuple(binds))
 
 
-def _counted(kpi: Kpi) -> tuple[str, str, str]:
+def counted_by(kpi: Kpi) -> tuple[str, str, str]:
     """What a unit adds to the numerator, to the denominator, and whether it counts at all."""
     if kpi.kind == "rate":
         exposure = f"coalesce(cast({kpi.denominator} as {DECIMAL}), 0)"

@@ -35,6 +35,12 @@ TABLES = {
         expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN,
         unexpected_count BIGINT, element_count BIGINT, reason_zh VARCHAR, reason_en VARCHAR""",
     "volumes": "run_id VARCHAR, model VARCHAR, row_count BIGINT",
+    # What each night reported, where it differed from the report before, and what moved it (ingestion/restatements).
+    "reported": """run_id VARCHAR, as_of TIMESTAMP, kpi VARCHAR, definition_version VARCHAR, slice_dimension VARCHAR,
+        slice_value VARCHAR, period DATE, value DOUBLE, numerator DOUBLE, denominator DOUBLE, n BIGINT,
+        state VARCHAR""",
+    "restatements": """run_id VARCHAR, previous_run_id VARCHAR, kpi VARCHAR, slice_dimension VARCHAR,
+        slice_value VARCHAR, period DATE, cause VARCHAR, move DOUBLE""",
     "findings": "run_id VARCHAR, load_id VARCHAR, code VARCHAR, severity VARCHAR, fields JSON",
 }
 
@@ -138,7 +144,7 @@ def undo_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         raw.delete_load(con, "warehouse", load_id)
         for table in ("quarantine", "load_columns"):
             con.execute(f"delete from warehouse.meta.{table} where load_id = ?", [load_id])
-    for table in ("loads", "volumes"):
+    for table in ("loads", "volumes", "reported", "restatements"):
         con.execute(f"delete from warehouse.meta.{table} where run_id = ?", [run_id])
     con.execute("commit")
 

@@ -15,19 +15,10 @@ from ingestion.warehouse.kpis import Query, load_kpis
 pytestmark = pytest.mark.slow
 
 FIRST = date(2023, 1, 1)
-OPEN_BEFORE = np.concatenate(
-    [
-        [0],
-        np.cumsum(
-            [
-                chinese_calendar.is_workday(FIRST + timedelta(days=day))
-                and (9 <= minute / 60 < 12 or 13 <= minute / 60 < 18)
-                for day in range(1_000)
-                for minute in range(1_440)
-            ]
-        ),
-    ]
-)
+HOURS = np.arange(1_440) / 60
+IS_OPEN = ((HOURS >= 9) & (HOURS < 12)) | ((HOURS >= 13) & (HOURS < 18))
+IS_WORKDAY = [chinese_calendar.is_workday(FIRST + timedelta(days=day)) for day in range(1_000)]
+OPEN_BEFORE = np.concatenate([[0], np.cumsum(np.outer(IS_WORKDAY, IS_OPEN))])
 """Open minutes from FIRST on, before each minute."""
 
 

@@ -27,6 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STEPS = (
     *("recovered", "run_recorded", "looked", "landed_file", "references_judged", "exports_checked"),
     *("load_appended", "waiting_judged", "model_built", "built", "marts_checked", "records_written"),
+    "values_reported",
     *("people_written", "build_closed", "snapshot_synced", "snapshot_renamed", "people_synced", "people_renamed"),
     *("snapshots_synced", "pointer_written", "pointer_switched", "pointer_synced", "run_ended", "pruned"),
 )
