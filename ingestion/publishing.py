@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ingestion import effects, restatements
+from ingestion import baseline, effects, restatements
 from ingestion.errors import Finding
 from ingestion.steps import reached
 from ingestion.warehouse import contents, ledger, models, snapshots, spark
@@ -200,6 +200,8 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     contents.write_records(tonight.con, record, models.load_models())
     reached("records_written")
     restatements.record(tonight, aim.as_of)
+    if any(model.name == "core.fct_baseline" for model in models.load_models()):
+        baseline.freeze(tonight.con, tonight.settings.business_timezone)
     contents.write_people(tonight.con, tonight.places.build_people(run_id), models.load_models())
     reached("people_written")
     tonight.close_build()

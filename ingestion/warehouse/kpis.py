@@ -31,9 +31,28 @@ PERIODS = ("day", "week", "month", "quarter", "year", "total")
 
 
 _WORDS = re.compile(r"'[^']*'|[a-z_][a-z_0-9]*")
-_SQL_WORDS = frozenset(
-    "in true false and or not is null between cast as integer bigint decimal case when then else end coalesce".split()
-)
+_SQL_WORDS = {
+    "in",
+    "true",
+    "false",
+    "and",
+    "or",
+    "not",
+    "is",
+    "null",
+    "between",
+    "cast",
+    "as",
+    "integer",
+    "bigint",
+    "decimal",
+    "case",
+    "when",
+    "then",
+    "else",
+    "end",
+    "coalesce",
+}
 
 
 class KpiQuestionInvalid(Exception):
