@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # A nightly load is a day old just before the next one; half a day more means that a night was missed.
 OLD_AFTER: Final = timedelta(hours=36)
 LISTED: Final = 12
+FIRST_AREA: Final = "response"
 
 
 def data_state(view: View) -> None:
@@ -147,10 +148,11 @@ def pick(view: View, key: str, options: Sequence[str], words: str) -> str:
 
 
 def area(view: View, key: str) -> str | None:
-    """Which part of the service to look at; None: all of it."""
+    """Which part of the service to look at; None, where the reader lets go of it: all of it."""
     chosen = st.pills(
         view.t("areas.label"),
         PAGES,
+        default=FIRST_AREA,
         format_func=lambda code: view.t(f"areas.{code}"),
         key=f"{key}_{view.lang}",
         label_visibility="collapsed",

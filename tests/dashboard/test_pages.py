@@ -311,3 +311,29 @@ def test_pages_about_the_load_have_no_filter_bar_and_keep_the_choice(open_page: 
     assert [box.key for box in page.selectbox] == []
     page.switch_page("app_pages/overview.py").run()
     assert page.selectbox(key="period_zh").value == "last_month"
+
+
+def test_the_dictionary_shows_one_area_and_answers_every_catalogue_row(open_page: OpenPage) -> None:
+    page = open_page("dictionary")
+    labels = [expander.label for expander in page.expander]
+    assert any(label.startswith("**首次响应时间（中位数）**") for label in labels)
+    assert not any(label.startswith("**净推荐值") for label in labels)
+    coverage = page.dataframe[-1].value
+    assert coverage["目录行"].to_list() == list(range(1, 145))
+    assert (coverage["由谁回答"] != "").all()
+    assert (coverage["还需要的导出"] == "").all()
+
+
+def test_the_dictionary_names_the_exports_a_row_still_needs(open_page: OpenPage, fake_query: FakeQuery) -> None:
+    fake_query.snapshot = FakeSnapshot(connected=ALL_DATASETS - {"social_mentions"})
+    coverage = open_page("dictionary").dataframe[-1].value.set_index("目录行")
+    assert coverage.loc[113, "还需要的导出"] == "舆情"
+    assert (coverage["还需要的导出"] != "").sum() == 1
+
+
+def test_a_view_is_worked_out_only_when_asked_for(open_page: OpenPage) -> None:
+    page = open_page("dictionary", lang="en")
+    tables = len(page.dataframe)
+    page.toggle(key="table_response_by_priority").set_value(True).run()
+    assert not page.exception
+    assert len(page.dataframe) == tables + 1
