@@ -164,7 +164,7 @@ def test_details_open_with_counts_rows_definition_and_targets(open_page: OpenPag
     page = open_page("response")
     page.button(key="details_sla_response_met").click().run()
     assert not page.exception
-    assert [tab.label for tab in page.tabs] == ["构成", "明细行", "口径", "目标", "护照"]
+    assert [tab.label for tab in page.tabs] == ["构成", "明细行", "口径", "目标", "溯源"]
     counts = page.tabs[0].dataframe[0].value
     assert counts.iloc[1].to_list() == ["分子", "960"]
     rows = page.tabs[1].dataframe[0].value
