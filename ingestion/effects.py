@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SIDE = timedelta(weeks=26)
 """How far before and after its first day a measure is watched."""
+FIRST_MONDAY = date(2000, 1, 3)
 WEEKS = "effect_weeks"
 
 
@@ -67,14 +68,16 @@ def _measures(con: duckdb.DuckDBPyConnection) -> list[_Measure]:
 
 
 def _collect(con: duckdb.DuckDBPyConnection, one: _Measure, last_date: date) -> None:
-    """The KPI by week (a stock or cohort by month), inside and outside the slice, as rows of the temporary table."""
+    """The KPI by week (a cohort by month), inside and outside the slice, as rows of the temporary table."""
     kpi = one.kpi
-    step = "week" if kpi.over_time == "sum" else "month"
+    step = "month" if kpi.over_time == "first" else "week"
     last = min(one.effective + SIDE, last_date - timedelta(days=kpi.maturity_days))
     first = one.effective - SIDE
     if last < one.effective:
         return
-    con.execute("create or replace temp table effect_slice as select cast(? as varchar) as value", [one.value])
+    # Spreadsheets write TRUE, the facts true.
+    value = one.value.lower() if one.value and one.dimension == "is_vip" else one.value
+    con.execute("create or replace temp table effect_slice as select cast(? as varchar) as value", [value])
     inside = (
         "true" if one.dimension is None else f"cast({one.dimension} as varchar) = (select value from effect_slice)"
     )
@@ -88,16 +91,42 @@ def _collect(con: duckdb.DuckDBPyConnection, one: _Measure, last_date: date) -> 
     asked = kpi_sql.value_query(marked, kpi_sql.Question(Filter(first, last), ("is_treated",), step, last_date))
     con.execute(
         f"""insert into {WEEKS}
-        select ?, ?, ?, date_diff('day', date '2000-01-03', period) // 7, value, period > ?, is_treated
+        select ?, ?, ?, date_diff('day', date '{FIRST_MONDAY}', period) // 7, value, period > ?, is_treated
         from ({asked.sql}) as answer
         -- The step in which the measure began is half and half, and one that is not over yet says too little.
         where value is not null and not (period <= ? and ? < period + interval 1 {step})
-            and period + interval 1 {step} <= ? + interval 1 day""",
-        [one.key, kpi.better, one.dimension is not None, one.effective, *asked.binds, *([one.effective] * 2), last],
+            and period >= ? and period + interval 1 {step} <= ? + interval 1 day""",
+        [
+            *(one.key, kpi.better, one.dimension is not None, one.effective, *asked.binds),
+            *([one.effective] * 2),
+            *(first, last),
+        ],
     )
     con.execute("drop table effect_slice")
+    if kpi.kind in ("count", "stock"):
+        has_slice = one.dimension is not None
+        con.execute(
+            _NONE_IS_ZERO,
+            {
+                "key": one.key,
+                "better": kpi.better,
+                "has_slice": has_slice,
+                "started": (one.effective - FIRST_MONDAY).days // 7,
+                "ended": (last + timedelta(days=1) - FIRST_MONDAY).days // 7,
+                "sides": [True, False] if has_slice else [True],
+            },
+        )
 
 
+# Where nothing is counted there is no row: a measure that ended all complaints of a slice must not look unmeasured.
+_NONE_IS_ZERO = f"""
+insert into {WEEKS}
+select $key, $better, $has_slice, weeks.week, 0, weeks.week > $started, sides.is_treated
+from (select unnest(range((select min(week) from {WEEKS} where measure_key = $key), $ended)) as week) as weeks
+cross join (select unnest($sides) as is_treated) as sides
+left join {WEEKS} as known
+    on known.measure_key = $key and known.week = weeks.week and known.is_treated = sides.is_treated
+where known.week is null and weeks.week <> $started"""
 _SLICED = f"select * from {WEEKS} where has_slice"
 _WHOLE = f"select * from {WEEKS} where not has_slice and is_treated"
 _SERIES = ("measure_key", "better")

@@ -1,12 +1,13 @@
 """Fixtures shared by all rooms: run one model on a few rows written as a table."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
-from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from dashboard.metrics.query import Snapshot, open_snapshot
 from data_checks.contract import datasets
@@ -160,20 +161,26 @@ def make_snapshot(tmp_path_factory: pytest.TempPathFactory) -> MakeSnapshot:
 @pytest.fixture(scope="session")
 def sample_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """What readers see after one night on the core sample exports: two years that end with 2025-06-30."""
-    return night_on_samples(tmp_path_factory.mktemp("sample"), tickets=SAMPLE_TICKETS, optional=False)
+    return night_on_samples(tmp_path_factory, "sample", tickets=SAMPLE_TICKETS, optional=False)
 
 
 @pytest.fixture(scope="session")
 def full_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """The same after a night on every export, the optional ones too."""
-    return night_on_samples(tmp_path_factory.mktemp("full"), tickets=FULL_TICKETS, optional=True)
+    return night_on_samples(tmp_path_factory, "full", tickets=FULL_TICKETS, optional=True)
 
 
-def night_on_samples(home: Path, tickets: int, optional: bool) -> Snapshot:
-    """Write samples, run one night on them, and open what it published."""
-    write_samples(home / "exports", tickets=tickets, until=SAMPLE_UNTIL, optional=optional)
-    outcome = pipeline.run(home / "exports", Settings(home=home / "warehouse", settle_seconds=0))
-    assert outcome.verdict == "published", outcome.findings
+def night_on_samples(
+    tmp_path_factory: pytest.TempPathFactory, name: str, *, tickets: int, optional: bool
+) -> Snapshot:
+    """Write samples, run one night on them, and open what it published: once for all workers of the run."""
+    root = tmp_path_factory.getbasetemp()
+    home = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / f"night_on_{name}"
+    with FileLock(home.with_suffix(".lock")):
+        if not (home / "warehouse" / "published.json").exists():
+            write_samples(home / "exports", tickets=tickets, until=SAMPLE_UNTIL, optional=optional)
+            outcome = pipeline.run(home / "exports", Settings(home=home / "warehouse", settle_seconds=0))
+            assert outcome.verdict == "published", outcome.findings
     snapshot = open_snapshot(home / "warehouse")
     assert snapshot is not None
     return snapshot

@@ -100,7 +100,6 @@ FACTS: Mapping[str, Model] = {
         ranges={"cycle_seconds": (0, None), "customer_pending_seconds": (0, None)},
         implies=(
             ("is_dispatched_in_time", "is_dispatched"),
-            ("is_chain_complete", "is_accepted"),
             ("is_chain_kept", "is_chain_matured"),
             ("is_cycle_ended", "has_cycle"),
             ("is_customer_pending_known", "is_cycle_ended"),
@@ -262,22 +261,17 @@ MARTS: Mapping[str, Model] = {
     "marts.mart_backlog_daily": Model(counts=("open_count",)),
     "marts.mart_repair_chain": Model(
         counts=(
-            *("reported_count", *(f"{step}_count" for step in CHAIN), "chain_complete_count"),
+            *("reported_count", *(f"{step}_count" for step in CHAIN)),
             *("dispatch_due_count", "dispatched_in_time_count", "dispatch_waiting_count"),
         ),
         parts=(
             *((f"{step}_count", "reported_count") for step in CHAIN),
-            ("chain_complete_count", "dispatched_count"),
-            ("chain_complete_count", "repaired_count"),
-            ("chain_complete_count", "accepted_count"),
-            ("chain_complete_count", "followed_up_count"),
             ("dispatched_in_time_count", "dispatch_due_count"),
             ("dispatch_due_count", "reported_count"),
         ),
         totals={
             "reported_count": _count("fct_repair_chains"),
             **{f"{step}_count": _count("fct_repair_chains", f"is_{step}") for step in CHAIN},
-            "chain_complete_count": _count("fct_repair_chains", "is_chain_complete"),
         },
     ),
     "marts.mart_visit_results": Model(

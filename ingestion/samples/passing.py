@@ -54,7 +54,6 @@ class Passing:
     receiver: Ints
     replied: Ints
     returned: Ints
-    escalated: Ints
     taken: Ints
     senior: Ints
     acted: Ints
@@ -102,7 +101,7 @@ def draw_passing(
     senior = np.where(takes, _senior(rng, crew, now), -1)
     # Where the customer may have had no answer yet, the senior only leaves a note.
     speaks = only(acted, (answered != NEVER) & chance(rng, _PUBLIC, count))
-    return Passing(tickets.agent, moved, receiver, replied, returned, escalated, taken, senior, acted, speaks)
+    return Passing(tickets.agent, moved, receiver, replied, returned, taken, senior, acted, speaks)
 
 
 def _on_duty(rng: np.random.Generator, duty: Duty, team: Ints, *at: Ints) -> Ints:

@@ -57,7 +57,7 @@ _MIDDLE_COMMENTS: Final = ("还可以", "一般般", "处理得有点慢", "希�
 _HIGH_COMMENTS: Final = ("服务很好", "师傅很专业", "响应很快，谢谢", "问题当场解决", "会推荐给朋友")
 _COMMENTS: Final = (*_LOW_COMMENTS, *_MIDDLE_COMMENTS, *_HIGH_COMMENTS)
 _COMMENT_SHARE: Final = 0.22
-WRITTEN_BACK: Final = 0.72  # of comments without a low score
+WRITTEN_BACK: Final = 0.72  # of words and low scores beside a better overall one
 
 
 @dataclass
@@ -150,8 +150,9 @@ def _frames(
     channel = pick(rng, (38, 24, 30, 8), count)
     rows = np.flatnonzero(responded != NEVER)
     answers = _answers(rng, batch, rows, number[rows])
-    commented = np.isin(number, answers.filter(pl.col("comment").is_not_null())["survey_number"].to_numpy())
-    written_back = _written_back(care_rng, span, responded, commented & ~is_low)
+    is_telling = pl.col("comment").is_not_null() | (pl.col("score") <= (6 if batch.kind == NPS else 2))
+    telling = np.isin(number, answers.filter(is_telling)["survey_number"].to_numpy())
+    written_back = _written_back(care_rng, span, responded, telling & ~is_low)
     surveys = pl.DataFrame(
         {
             "survey_id": ids("S", number),
@@ -167,11 +168,11 @@ def _frames(
     return surveys, answers.drop("survey_number")
 
 
-def _written_back(rng: np.random.Generator, span: Span, responded: Ints, commented: Flags) -> Ints:
-    """Words without a low score are mostly looked into as well, a little sooner."""
+def _written_back(rng: np.random.Generator, span: Span, responded: Ints, telling: Flags) -> Ints:
+    """Words, and low scores beside a better overall one, are mostly looked into as well, a little sooner."""
     count = len(responded)
     at = later(responded, lognormal(rng, 16 * HOUR, 0.7, count))
-    return known_by(span.horizon, only(at, commented & chance(rng, WRITTEN_BACK, count)))
+    return known_by(span.horizon, only(at, telling & chance(rng, WRITTEN_BACK, count)))
 
 
 def _answers(rng: np.random.Generator, batch: _Batch, rows: Ints, number: Ints) -> pl.DataFrame:

@@ -2,7 +2,8 @@
 
 The value is the weighted mean over strata of (group - rest), weights n_group n_rest / (n_group + n_rest): what the
 group has more than the rest where both live under the same conditions. A stratum that only one side has tells nothing
-and has no weight; its units still stand in numerator and denominator, so that these add up over any partition.
+and has no weight; its units still stand in numerator and denominator, so that these add up over any partition. Nor
+has one whose medians have no interval, as long as another has: one tiny stratum would leave the whole without one.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ pooled as (
         select *, cast(group_n as double) * rest_n / (group_n + rest_n) as weight
         from pairs
         where difference is not null
+        qualify variance is not null or not bool_or(variance is not null) over (partition by {names})
     ) as weighted
     group by {names}
 )

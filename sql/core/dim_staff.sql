@@ -19,11 +19,11 @@ courses as (
     group by training.staff_key
 ),
 
-rostered as (select distinct staff_key from staging.stg_roster),
-
 placed as (
     select
         staff.source, staff.staff_key, staff.staff_id, staff.experience_years,
+        cast(coalesce(staff.told_at, run.as_of) at time zone 'UTC' at time zone run.business_timezone as date)
+            as told_date,
         coalesce(nullif(trim(staff.role), ''), 'unknown') as role,
         coalesce(nullif(trim(staff.team), ''), 'unknown') as team,
         coalesce(outlets.outlet_name, staff.outlet_key, 'unknown') as outlet,
@@ -39,11 +39,9 @@ select
     placed.source, placed.staff_key, placed.staff_id, placed.role, placed.team, placed.outlet, placed.region,
     coalesce(regions.area, 'unknown') as area,
     coalesce(roles.staff_group, 'front_line') as staff_group,
-    placed.hired_date, placed.left_date, placed.experience_years,
-    courses.first_course_date,
-    rostered.staff_key is not null as is_rostered
+    placed.hired_date, placed.left_date, placed.experience_years, placed.told_date,
+    courses.first_course_date
 from placed
 left join regions on placed.region = regions.region
 left join roles on lower(placed.role) = roles.role
 left join courses on placed.staff_key = courses.staff_key
-left join rostered on placed.staff_key = rostered.staff_key

@@ -45,7 +45,6 @@ select
     coalesce(keyed.product, keyed.product_key, 'unknown') as product,
     coalesce(keyed.product_group, 'unknown') as product_group,
     coalesce(keyed.age_seconds >= 365 * 86400, false) as is_first_year_over,
-    coalesce(keyed.age_seconds < 365 * 86400, false) as is_in_first_year,
     coalesce(keyed.replaced_age_seconds between 0 and 365 * 86400, false) as is_replaced_first_year
 from keyed
 left join customers on keyed.person_key = customers.customer_key

@@ -1,10 +1,11 @@
 -- Complaints: graded as received, settled or not, repeated or not, within their limits or not.
 -- grain: complaint_key
--- The same customer on the same matter within 24 h of an earlier complaint is that complaint said twice
--- (is_counted = false). Settled (化解): outcome settled within 30 d, confirmed by the customer or met by 7 d of silence
--- (is_settled_by_silence), and not raised again in the 30 d after. Withdrawn complaints stay in the denominator.
--- Answer and grading run on the office clock: what comes in at night can be met when the office opens. The first owner
--- kept the complaint if he is accountable at the end or the one who solved its ticket.
+-- The same customer on the same matter within 24 h of an earlier complaint is that complaint said twice (is_counted =
+-- false). Settled (化解): outcome settled within 30 d, confirmed by the customer or met by 7 d of silence
+-- (is_settled_by_silence), and not raised again in the 30 d after. Withdrawn complaints stay in the denominator. The
+-- answer runs on the clock of its promise, grading on the office's: what comes in at night can be met when the office
+-- opens. Where its ticket was merged into another, it was answered there. A grade without a time is neither late nor
+-- in time. The first owner kept the complaint if he is accountable at the end or the one who solved its ticket.
 with
 complaints as (select * from staging.stg_complaints),
 tickets as (select * from core.fct_ticket_profiles),
@@ -17,7 +18,7 @@ sla as (select * from core.dim_sla_targets),
 responses as (select * from core.fct_ticket_responses),
 events as (select * from core.fct_ticket_events),
 datasets as (select * from core.dim_datasets),
-clock as (select * from core.dim_clock where calendar_id = 'office'),
+clock as (select * from core.dim_clock),
 run as (select * from raw.run),
 
 keyed as (
@@ -26,7 +27,8 @@ keyed as (
         coalesce(customer_ids.customer_key, complaints.customer_key, tickets.customer_key) as person_key,
         coalesce(complaints.matter, complaints.reason, tickets.category) as matter_key,
         nullif(tickets.region, 'unknown') as ticket_region, tickets.channel, tickets.product, tickets.product_group,
-        tickets.category, tickets.priority, tickets.kind, tickets.team_now as team
+        tickets.category, tickets.priority, tickets.kind, tickets.team_now as team,
+        coalesce(tickets.merged_into_key, complaints.ticket_key) as answered_key
     from complaints
     left join customer_ids on complaints.customer_key = customer_ids.named_key
     left join tickets on complaints.ticket_key = tickets.ticket_key
@@ -102,12 +104,18 @@ promised as (
 grading_sources as (select distinct source from datasets where dataset = 'graded_complaints'),
 
 -- Answers, solver and assignments on the complaint's ticket, from its receipt on.
+answering as (
+    select complaint_key, received_at, ticket_key from keyed
+    union
+    select complaint_key, received_at, answered_key from keyed
+),
+
 answers as (
-    select complaints.complaint_key, min(events.occurred_at) as replied_at
-    from complaints
-    inner join events on complaints.ticket_key = events.ticket_key and events.occurred_at >= complaints.received_at
+    select answering.complaint_key, min(events.occurred_at) as replied_at
+    from answering
+    inner join events on answering.ticket_key = events.ticket_key and events.occurred_at >= answering.received_at
     where events.event_type in ('message', 'call') and events.actor_role = 'agent' and coalesce(events.is_public, true)
-    group by complaints.complaint_key
+    group by answering.complaint_key
 ),
 
 told_by_messages as (select distinct ticket_key from events where event_type in ('message', 'call')),
@@ -150,22 +158,24 @@ handled as (
     select
         promised.*,
         response_sla.limit_seconds as response_limit_seconds,
+        response_sla.clock as response_clock, coalesce(response_sla.calendar_id, 'office') as response_calendar_id,
         case when told_by_messages.ticket_key is not null then answers.replied_at
             when responses.first_response_at >= promised.received_at then responses.first_response_at end as replied_at,
         -- An answer that the ticket itself dates before the complaint says nothing about the complaint.
         coalesce(responses.is_response_expected, false)
             and (told_by_messages.ticket_key is not null or responses.first_response_at is null
                 or responses.first_response_at >= promised.received_at) as is_reply_known,
-        grading_sources.source is not null as is_grading_known,
+        grading_sources.source is not null and (promised.graded_at is not null or promised.grade is null)
+            as is_grading_known,
         solvers.solver_id,
         greatest(
             coalesce(owner_changes.change_count, 0),
             case when promised.owner_id <> promised.first_owner_id then 1 else 0 end
         ) as owner_change_count
     from promised
-    left join responses on promised.ticket_key = responses.ticket_key
+    left join responses on promised.answered_key = responses.ticket_key
     left join answers on promised.complaint_key = answers.complaint_key
-    left join told_by_messages on promised.ticket_key = told_by_messages.ticket_key
+    left join told_by_messages on promised.answered_key = told_by_messages.ticket_key
     left join grading_sources on promised.source = grading_sources.source
     left join solvers on promised.complaint_key = solvers.complaint_key
     left join owner_changes on promised.complaint_key = owner_changes.complaint_key
@@ -179,14 +189,19 @@ handled as (
 ),
 
 points as (
-    select complaint_key, 'received' as point,
+    select complaint_key, 'reply_start' as point, response_calendar_id as calendar_id,
         received_at at time zone 'UTC' at time zone business_timezone as at_local
     from handled
     union all
-    select complaint_key, 'replied', coalesce(replied_at, as_of) at time zone 'UTC' at time zone business_timezone
+    select complaint_key, 'replied', response_calendar_id,
+        coalesce(replied_at, as_of) at time zone 'UTC' at time zone business_timezone
     from handled
     union all
-    select complaint_key, 'graded', coalesce(graded_at, as_of) at time zone 'UTC' at time zone business_timezone
+    select complaint_key, 'grading_start', 'office', received_at at time zone 'UTC' at time zone business_timezone
+    from handled
+    union all
+    select complaint_key, 'graded', 'office',
+        coalesce(graded_at, as_of) at time zone 'UTC' at time zone business_timezone
     from handled
 ),
 
@@ -198,18 +213,18 @@ clocked as (
             else 0 end as open_seconds
     from points
     inner join clock
-        on cast(points.at_local as date) = clock.date
+        on points.calendar_id = clock.calendar_id and cast(points.at_local as date) = clock.date
         and date_diff('second', cast(cast(points.at_local as date) as timestamp), points.at_local) >= clock.from_second
         and date_diff('second', cast(cast(points.at_local as date) as timestamp), points.at_local) < clock.to_second
 ),
 
-office_waits as (
+open_waits as (
     select
         complaint_key,
-        max(case when point = 'replied' then open_seconds end) - max(case when point = 'received' then open_seconds end)
-            as reply_seconds,
-        max(case when point = 'graded' then open_seconds end) - max(case when point = 'received' then open_seconds end)
-            as grading_seconds
+        max(case when point = 'replied' then open_seconds end)
+            - max(case when point = 'reply_start' then open_seconds end) as reply_seconds,
+        max(case when point = 'graded' then open_seconds end)
+            - max(case when point = 'grading_start' then open_seconds end) as grading_seconds
     from clocked
     group by complaint_key
 ),
@@ -217,8 +232,10 @@ office_waits as (
 timed as (
     select
         handled.*,
-        cast(office_waits.reply_seconds as bigint) as reply_seconds,
-        cast(office_waits.grading_seconds as bigint) as grading_seconds,
+        cast(case when response_clock = 'calendar'
+            then date_diff('second', received_at, coalesce(replied_at, as_of))
+            else open_waits.reply_seconds end as bigint) as reply_seconds,
+        cast(open_waits.grading_seconds as bigint) as grading_seconds,
         resolved_at is null as is_open,
         cast(date_diff('second', received_at, as_of) as bigint) as age_seconds,
         case when coalesce(resolved_at, as_of) >= received_at
@@ -226,7 +243,7 @@ timed as (
         case when plan_fed_back_at >= received_at
             then cast(date_diff('second', received_at, plan_fed_back_at) as bigint) end as plan_wait_seconds
     from handled
-    left join office_waits on handled.complaint_key = office_waits.complaint_key
+    left join open_waits on handled.complaint_key = open_waits.complaint_key
 ),
 
 judged as (
@@ -293,7 +310,6 @@ select
 
     judged.graded_at, coalesce(judged.grade, 'unknown') as grade_last,
     judged.is_counted and judged.grade is not null as is_graded,
-    judged.is_counted and judged.grade <> judged.grade_received and judged.grade_received <> 'unknown' as is_regraded,
     judged.is_grading_due,
     judged.is_counted and judged.is_grading_known and not judged.is_grading_due as is_grading_waiting,
     judged.is_grading_due and judged.graded_at is not null and judged.grading_seconds <= 3600 as is_graded_within_1h,

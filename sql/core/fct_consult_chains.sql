@@ -32,6 +32,7 @@ follow_ups as (
         from events
         inner join tickets on events.ticket_key = tickets.ticket_key and events.occurred_at > tickets.resolved_at
         where events.actor_role = 'agent' and events.event_type in ('call', 'message', 'notice')
+            and coalesce(events.is_public, true)
         union all
         -- The system sends its survey in the very second in which the ticket is solved.
         select surveys.ticket_key, surveys.sent_at

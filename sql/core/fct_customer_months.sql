@@ -25,12 +25,16 @@ bounds as (
     cross join run
 ),
 
-months as (
-    select distinct date as month_start
-    from core.dim_clock
-    cross join bounds
-    where extract(day from date) = 1 and date >= bounds.first_month and date <= bounds.last_month
+-- Not from dim_clock, which begins with the holidays of 2004. Unrolled by itself: Spark takes no function around it.
+midnights as (
+    select
+        unnest(generate_series(
+            cast(first_month as timestamp), cast(last_month as timestamp), interval '1 month'
+        )) as midnight
+    from bounds
 ),
+
+months as (select cast(midnight as date) as month_start from midnights),
 
 starts as (
     select
@@ -222,6 +226,9 @@ select
     coalesce(not marked.is_assumed_vip and not marked.has_earlier_coupon
         and date_diff('second', marked.watched_from, marked.as_of) >= 30 * 86400
         and (marked.lost_at is null or marked.lost_at > marked.watched_from), false) as is_coupon_compared,
+    coalesce(not marked.is_assumed_vip and not marked.has_earlier_coupon
+        and date_diff('second', marked.watched_from, marked.as_of) < 30 * 86400
+        and (marked.lost_at is null or marked.lost_at > marked.watched_from), false) as is_coupon_maturing,
     bought_after.customer_key is not null as is_bought_after_coupon
 from marked
 left join regions on marked.known_region = regions.region

@@ -13,7 +13,10 @@ days as (
 run as (select * from raw.run),
 
 published as (
-    select as_of from raw.nights
+    -- A replay of an earlier day knows nothing of later nights.
+    select nights.as_of
+    from raw.nights as nights
+    inner join run on nights.as_of <= run.as_of
     union
     select as_of from run
 ),

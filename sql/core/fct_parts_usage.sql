@@ -1,7 +1,7 @@
 -- Spare parts asked for or used on a visit: from stock in the same visit, and genuine?
 -- grain: usage_key
 -- A request is due when its visit is over, when the part was handed out, or, without a visit, after a day. Filled means
--- handed out from stock before the visit ended. Slices are the ticket's.
+-- handed out from stock before the visit ended, without a visit within the day. Slices are the ticket's.
 with
 usage as (select * from staging.stg_parts_usage),
 visits as (select * from core.fct_visits),
@@ -47,7 +47,8 @@ select
     is_from_stock, is_genuine, is_request_due,
     requested_at is not null and not is_request_due as is_request_waiting,
     is_request_due and issued_at is not null and coalesce(is_from_stock, false)
-        and coalesce(issued_at <= visit_finished_at, true) as is_filled_at_once,
+        and case when has_visit then coalesce(issued_at <= visit_finished_at, true)
+            else date_diff('second', requested_at, issued_at) <= 86400 end as is_filled_at_once,
     issued_at is not null and is_genuine is not null as is_origin_known,
     issued_at is not null and coalesce(is_genuine, false) as is_genuine_used
 from dated

@@ -1,9 +1,11 @@
 -- Repair tickets along the chain: reported, dispatched, repaired, accepted, followed up (报修-派单-维修-验收-跟进).
 -- grain: ticket_key
--- A follow-up is an agent's call, message or notice after the customer's acceptance. Dispatch runs on the office clock
--- against the dispatch promise; a ticket not dispatched and past its limit is a breach, one not yet due is left out.
--- broken_at names the first stage that is missing or out of order; a ticket closed without any visit reads no_visit.
--- The cycle ends with the acceptance that no later dispatch follows; closed without one, it is still running.
+-- A follow-up is an agent's call, public message or notice after the customer's acceptance. Dispatch runs on the
+-- office clock against the dispatch promise; a ticket not dispatched and past its limit is a breach, one not yet due
+-- is left out. broken_at names the first stage that is missing or out of order; a ticket closed without any visit
+-- reads no_visit. The cycle ends with the acceptance that no later dispatch follows; closed without one, it is still
+-- running. A source that exports no visits, or no acceptances, does not say that there were none: it takes no part
+-- (is_..._told).
 with
 tickets as (select * from core.fct_tickets where kind = 'repair' and is_counted),
 visits as (select * from core.fct_visits),
@@ -33,6 +35,7 @@ follow_ups as (
     from events
     inner join stages on events.ticket_key = stages.ticket_key and events.occurred_at > stages.accepted_at
     where events.actor_role = 'agent' and events.event_type in ('call', 'message', 'notice')
+        and coalesce(events.is_public, true)
     group by events.ticket_key
 ),
 
@@ -84,6 +87,8 @@ progress as (
 ),
 
 notice_sources as (select distinct source from datasets where dataset = 'notices'),
+visit_sources as (select distinct source from datasets where dataset = 'visits'),
+acceptance_sources as (select distinct source from datasets where dataset = 'acceptances'),
 
 pendings as (
     select
@@ -104,6 +109,8 @@ promised as (
         tickets.*, stages.dispatched_at, stages.arrived_at, stages.repaired_at, stages.accepted_at,
         follow_ups.followed_up_at,
         stages.ticket_key is not null as has_any_visit,
+        visit_sources.source is not null as is_dispatch_told,
+        acceptance_sources.source is not null as is_acceptance_told,
         stages.accepted_at >= tickets.created_at
             and coalesce(stages.last_dispatched_at <= stages.accepted_at, true) as is_cycle_ended,
         case when follow_ups.followed_up_at <= care_follow_ups.cared_at or care_follow_ups.cared_at is null
@@ -119,6 +126,8 @@ promised as (
     left join follow_ups on tickets.ticket_key = follow_ups.ticket_key
     left join care_follow_ups on tickets.ticket_key = care_follow_ups.ticket_key
     left join notice_sources on tickets.source = notice_sources.source
+    left join visit_sources on tickets.source = visit_sources.source
+    left join acceptance_sources on tickets.source = acceptance_sources.source
     left join progress on tickets.ticket_key = progress.ticket_key
     left join pendings on tickets.ticket_key = pendings.ticket_key
     left join sla
@@ -163,7 +172,10 @@ waits as (
 timed as (
     select
         promised.*,
-        cast(case when promised.dispatch_clock = 'business' then waits.business_seconds
+        cast(case
+            -- Dispatched before it was reported: the times contradict each other.
+            when promised.dispatched_at < promised.created_at then null
+            when promised.dispatch_clock = 'business' then waits.business_seconds
             else date_diff('second', promised.created_at,
                 coalesce(promised.dispatched_at, promised.resolved_at, promised.as_of)) end as bigint)
             as dispatch_seconds
@@ -179,11 +191,12 @@ judged as (
             when not coalesce(dispatched_at >= created_at, false) then 'dispatch'
             when not coalesce(repaired_at >= dispatched_at, false) then 'repair'
             when not coalesce(accepted_at >= repaired_at, false) then 'acceptance'
-            when contacted_at is null then 'follow_up'
+            when not coalesce(date_diff('second', accepted_at, contacted_at) <= 72 * 3600, false) then 'follow_up'
             else 'complete'
         end as broken_at,
-        -- A follow-up has 72 hours: a chain closed more recently is not yet known to be broken.
-        date_diff('second', coalesce(resolved_at, created_at), as_of) >= 72 * 3600 as is_old_enough
+        -- A follow-up has 72 hours: a chain closed or accepted more recently is not yet known to be broken.
+        date_diff('second', coalesce(resolved_at, created_at), as_of) >= 72 * 3600
+            and coalesce(date_diff('second', accepted_at, as_of) >= 72 * 3600, true) as is_old_enough
     from timed
 )
 
@@ -196,23 +209,23 @@ select
     repaired_at is not null as is_repaired,
     accepted_at is not null as is_accepted,
     followed_up_at is not null as is_followed_up,
-    dispatched_at >= created_at and repaired_at >= dispatched_at and accepted_at >= repaired_at
-        and followed_up_at is not null as is_chain_complete,
     -- Settled by phone before any dispatch: nothing was owed, so neither side counts it.
-    (dispatched_at is not null or is_open)
-        and dispatch_limit_seconds is not null
+    is_dispatch_told and (dispatched_at is not null or is_open)
+        and dispatch_limit_seconds is not null and dispatch_seconds is not null
         and (dispatched_at is not null or dispatch_seconds > dispatch_limit_seconds) as is_dispatch_due,
-    is_open and dispatched_at is null and dispatch_seconds <= dispatch_limit_seconds as is_dispatch_waiting,
-    dispatched_at is not null and dispatch_seconds <= dispatch_limit_seconds as is_dispatched_in_time,
+    is_dispatch_told and is_open and dispatched_at is null and dispatch_seconds <= dispatch_limit_seconds
+        as is_dispatch_waiting,
+    dispatched_at is not null and coalesce(dispatch_seconds <= dispatch_limit_seconds, false) as is_dispatched_in_time,
 
-    resolved_at, first_response_at, is_response_expected, as_of,
+    resolved_at, response_start_at, first_response_at, is_response_expected, as_of,
+    is_dispatch_told, is_acceptance_told,
     broken_at,
-    not is_open and is_old_enough as is_chain_matured,
-    not is_open and not is_old_enough as is_chain_maturing,
-    not is_open and is_old_enough and broken_at = 'complete' as is_chain_kept,
+    is_acceptance_told and not is_open and is_old_enough as is_chain_matured,
+    is_acceptance_told and not is_open and not is_old_enough as is_chain_maturing,
+    is_acceptance_told and not is_open and is_old_enough and broken_at = 'complete' as is_chain_kept,
 
     -- Settled from afar there is nothing to accept: only tickets with a visit, or that can still get one, have a cycle.
-    has_any_visit or is_open as has_cycle,
+    is_acceptance_told and (has_any_visit or is_open) as has_cycle,
     coalesce(is_cycle_ended, false) as is_cycle_ended,
     cast(date_diff('second', created_at, case when is_cycle_ended then accepted_at else as_of end) as bigint)
         as cycle_seconds,

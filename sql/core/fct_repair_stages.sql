@@ -1,6 +1,6 @@
 -- Each stage of each repair that has begun, against its own promise in policies/sla.csv.
 -- grain: ticket_key, stage
--- record (reported to first answer), dispatch (reported to dispatched), arrival, repair, acceptance, follow_up: each
+-- record (the customer's word to the first answer), dispatch (reported to dispatched), arrival, repair, acceptance, follow_up: each
 -- begins where the one before it ended. A ticket closed before its engineer came owes no further step up to the repair;
 -- acceptance and follow-up are owed after closing too. Stamps in the wrong order have no duration and do not count.
 with
@@ -12,11 +12,11 @@ run as (select * from raw.run),
 stages as (
     select
         ticket_key, 'record' as stage, 1 as stage_no, 'stage_record' as metric,
-        created_at as started_at, first_response_at as ended_at, coalesce(resolved_at, as_of) as last_at
+        response_start_at as started_at, first_response_at as ended_at, coalesce(resolved_at, as_of) as last_at
     from chains where is_response_expected
     union all
     select ticket_key, 'dispatch', 2, 'dispatch', created_at, dispatched_at, as_of
-    from chains where dispatched_at is not null or is_open
+    from chains where is_dispatch_told and (dispatched_at is not null or is_open)
     union all
     select ticket_key, 'arrival', 3, 'stage_arrival', dispatched_at, arrived_at, coalesce(resolved_at, as_of)
     from chains
@@ -24,7 +24,8 @@ stages as (
     select ticket_key, 'repair', 4, 'stage_repair', arrived_at, repaired_at, coalesce(resolved_at, as_of)
     from chains
     union all
-    select ticket_key, 'acceptance', 5, 'stage_acceptance', repaired_at, accepted_at, as_of from chains
+    select ticket_key, 'acceptance', 5, 'stage_acceptance', repaired_at, accepted_at, as_of
+    from chains where is_acceptance_told
     union all
     select ticket_key, 'follow_up', 6, 'stage_follow_up', accepted_at, contacted_at, as_of from chains
 ),
@@ -96,6 +97,5 @@ select
     stage_seconds is not null as is_timed,
     coalesce(stage_seconds is not null and (ended_at is not null or stage_seconds > limit_seconds), false)
         and limit_seconds is not null as is_due,
-    coalesce(ended_at is null and stage_seconds <= limit_seconds and counted_to >= as_of, false) as is_waiting,
     coalesce(ended_at is not null and stage_seconds <= limit_seconds, false) as is_within
 from timed

@@ -2,7 +2,8 @@
 -- grain: experience_key
 -- kind service: a day on which the customer's ticket was solved within every promise or a score came in, or on which
 -- a promise was broken. Bad is a score of 1 or 2 or a broken promise. Bad or not, a day is compared only if nothing bad
--- happened to that customer in the 180 days before. kind complaint: answered within an open hour, or not.
+-- happened to that customer in the 180 days before. kind complaint: answered within an open hour as core.fct_complaints
+-- counts it, or not.
 -- Who counts as lost only after tau days of silence, 180 or more, cannot be seen to leave within 180 days and is not
 -- compared there.
 with
@@ -76,16 +77,9 @@ experiences as (
     from looked_back
     union all
     select
-        'complaint', 'complaint:' || complaints.complaint_key, complaints.customer_key, complaints.received_at,
-        complaints.received_date, cast(null as boolean),
-        -- An answer from before the complaint answered something else.
-        tickets.is_response_expected
-            and (tickets.first_response_at is null or tickets.first_response_at >= complaints.received_at)
-            and (tickets.is_responded or tickets.response_business_seconds > 3600),
-        tickets.is_responded and tickets.response_business_seconds <= 3600
+        'complaint', 'complaint:' || complaint_key, customer_key, received_at, received_date, cast(null as boolean),
+        is_reply_due, is_replied_within_1h
     from complaints
-    inner join tickets on complaints.ticket_key = tickets.ticket_key
-    where tickets.response_business_seconds is not null
 ),
 
 followed as (

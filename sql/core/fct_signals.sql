@@ -1,10 +1,12 @@
 -- Signals that ask for action: low scores, and pain points written down. Did anything follow within 7 days?
 -- grain: signal_kind, signal_key
--- A low score is an overall rating of 1 or 2 of 5. What follows it is a logged follow-up; what follows a pain point is
--- an action in words with the item taken up, its date where one is given.
+-- A low score is an overall rating of 1 or 2 of 5, of a source that tells of follow-ups at all. What follows it is a
+-- logged follow-up, and one noted before it was about something else; what follows a pain point is an action in words
+-- with the item taken up, its date where one is given.
 with
 answers as (select * from core.fct_survey_answers where is_rating),
 surveys as (select survey_key, followup_at from core.fct_surveys),
+followup_sources as (select source from core.dim_datasets where dataset = 'survey_followups'),
 measures as (select * from core.fct_measures where measure_kind = 'pain_point'),
 run as (select * from raw.run),
 
@@ -12,8 +14,11 @@ signals as (
     select
         'low_score' as signal_kind, answers.survey_key as signal_key, answers.source, answers.responded_at as given_at,
         answers.region, answers.area, answers.tier, answers.is_vip, answers.channel, answers.customer_type,
-        answers.product, answers.product_group, surveys.followup_at as acted_at, false as is_acted_undated
+        answers.product, answers.product_group,
+        case when surveys.followup_at >= answers.responded_at then surveys.followup_at end as acted_at,
+        false as is_acted_undated
     from answers
+    inner join followup_sources on answers.source = followup_sources.source
     inner join surveys on answers.survey_key = surveys.survey_key
     where answers.score <= 2 and answers.responded_at is not null
     union all

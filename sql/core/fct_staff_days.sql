@@ -1,8 +1,10 @@
 -- Each member of staff on each day of employment, of the last 1,096 days: what they were, did and achieved that day.
 -- grain: staff_key, date
--- Three years bound the table; no page looks back further. Experience is what the newest export states, less the days
--- since; without it, the time since hiring. A month of tenure or of training is 30 days. Peers are people of the same
--- role who never took a course, in the same calendar month. Shifts count on the day they begin.
+-- Three years bound the table; no page looks back further. Experience is what the newest export states, counted on or
+-- back from the day it was made; without it, the time since hiring. A month of tenure or of training is 30 days. Peers
+-- are people of the same role who never took a course, in the same calendar month. Shifts, and what is handled in them,
+-- count on the day they begin. Output counts from a person's first shift up to the roster's last day: outside of it no
+-- hours are known.
 with
 staff as (select * from core.dim_staff),
 days as (select distinct cast(date as date) as date from raw.calendar_days),
@@ -49,14 +51,6 @@ touches as (
     select staff_key, solved_at from credits
 ),
 
-handled as (
-    select distinct
-        touches.staff_key,
-        cast(touches.touched_at at time zone 'UTC' at time zone run.business_timezone as date) as date
-    from touches
-    cross join run
-),
-
 solved as (
     select
         staff_key, solved_date as date,
@@ -72,13 +66,36 @@ shifts as (
         roster.staff_key,
         cast(roster.shift_start_at at time zone 'UTC' at time zone run.business_timezone as date) as date,
         sum(cast(date_diff('second', roster.shift_start_at, least(roster.shift_end_at, run.as_of)) as bigint))
-            as staffed_seconds
+            as staffed_seconds,
+        max(roster.shift_end_at) as last_end_at
     from roster
     cross join run
     where roster.shift_start_at < run.as_of and roster.shift_end_at > roster.shift_start_at
     group by
         roster.staff_key,
         cast(roster.shift_start_at at time zone 'UTC' at time zone run.business_timezone as date)
+),
+
+first_shifts as (select staff_key, min(date) as first_shift_date from shifts group by staff_key),
+
+roster_end as (select max(date) as last_shift_date from shifts),
+
+local_touches as (
+    select
+        touches.staff_key, touches.touched_at,
+        cast(touches.touched_at at time zone 'UTC' at time zone run.business_timezone as date) as date
+    from touches
+    cross join run
+),
+
+-- After midnight a night shift is still the one of the day before.
+handled as (
+    select distinct local_touches.staff_key, coalesce(nights.date, local_touches.date) as date
+    from local_touches
+    left join shifts as nights
+        on local_touches.staff_key = nights.staff_key
+        and local_touches.date = cast(nights.date + interval '1 day' as date)
+        and local_touches.touched_at < nights.last_end_at
 ),
 
 verdicts as (
@@ -114,6 +131,9 @@ worked as (
         coalesce(solved.rated_count, 0) as rated_count, coalesce(solved.satisfied_count, 0) as satisfied_count,
         coalesce(shifts.staffed_seconds, 0) as staffed_seconds,
         shifts.staff_key is not null as is_on_shift,
+        employed.staff_group = 'front_line'
+            and coalesce(employed.date between first_shifts.first_shift_date and roster_end.last_shift_date, false)
+            as is_output_known,
         handled.staff_key is not null as is_handling,
         coalesce(capable.is_passed, false) as is_capable,
         coalesce(drilled.first_drill_date <= employed.date, false) as is_drilled,
@@ -121,6 +141,8 @@ worked as (
         date_diff('day', employed.first_course_date, employed.date) as training_days
     from employed
     left join solved on employed.staff_key = solved.staff_key and employed.date = solved.date
+    cross join roster_end
+    left join first_shifts on employed.staff_key = first_shifts.staff_key
     left join shifts on employed.staff_key = shifts.staff_key and employed.date = shifts.date
     left join handled on employed.staff_key = handled.staff_key and employed.date = handled.date
     left join capable
@@ -145,18 +167,17 @@ select
     -- Whole days of experience, so that no fraction of a year is added up: three years are 1,095.75 days.
     case
         when worked.experience_years is not null
-            then worked.experience_years * 365.25 - date_diff('day', worked.date, worked.as_of_date) + 1 >= 1095.75
+            then worked.experience_years * 365.25 + date_diff('day', worked.told_date, worked.date) + 1 >= 1095.75
         else coalesce(worked.tenure_days >= 1096, false)
     end as is_experienced,
     cast(worked.solved_count as bigint) as solved_count, cast(worked.kept_count as bigint) as kept_count,
     cast(worked.rated_count as bigint) as rated_count, cast(worked.satisfied_count as bigint) as satisfied_count,
     cast(worked.staffed_seconds as bigint) as staffed_seconds,
-    worked.is_front_line and worked.is_rostered and worked.is_old_enough as is_output_matured,
-    worked.is_front_line and worked.is_rostered and not worked.is_old_enough as is_output_maturing,
-    cast(case when worked.is_front_line and worked.is_rostered and worked.is_old_enough
-        then worked.kept_count else 0 end as bigint) as output_count,
-    cast(case when worked.is_front_line and worked.is_rostered and worked.is_old_enough
-        then worked.staffed_seconds else 0 end as bigint) as output_seconds,
+    worked.is_output_known and not worked.is_old_enough as is_output_maturing,
+    cast(case when worked.is_output_known and worked.is_old_enough then worked.kept_count else 0 end as bigint)
+        as output_count,
+    cast(case when worked.is_output_known and worked.is_old_enough then worked.staffed_seconds else 0 end as bigint)
+        as output_seconds,
     cast(date_trunc('month', worked.hired_date) as date) as hire_month,
     case when worked.tenure_days < 30 then 1 when worked.tenure_days < 60 then 2 when worked.tenure_days < 90 then 3
     end as tenure_month,

@@ -2,8 +2,9 @@
 -- grain: measure, unit_key
 -- response: tickets due, answered in time. resolution: tickets 14 days old, solved within 7 days and not reopened
 -- within 7 more. kept: solves 7 days old that were not reopened. csat: ratings, satisfied. qa: reviews, passed.
--- first_fix, diagnosis, visit_csat: of the engineer of the first (of the rating: the last) visit. internal: capability
--- assessments, passed. Whose: the agent who held the ticket at the solve, else the one it is with; unknown if nobody.
+-- first_fix, diagnosis, visit_csat: of the engineer of the first (of the rating: the last) visit; a diagnosis is right
+-- as in core.fct_visits. internal: capability assessments, the last of each quarter, passed. Whose: the agent who held
+-- the ticket at the solve, else the one it is with; unknown if nobody.
 -- Peers are people of the same role who never took a course, in the same calendar month. Months of tenure are 30 days.
 with
 tickets as (select * from core.fct_tickets where is_counted),
@@ -11,11 +12,16 @@ credits as (select * from core.fct_agent_tickets),
 reviews as (select * from core.fct_qa_reviews where is_last_review),
 first_visits as (select * from core.fct_first_visits where is_matured),
 visits as (select * from core.fct_visits where is_counted and engineer_id is not null),
-assessments as (select * from core.fct_assessments where kind = 'capability'),
+assessments as (select * from core.fct_assessments where kind = 'capability' and is_last_in_quarter),
 answers as (select * from core.fct_survey_answers where is_rating and ticket_key is not null),
 staff as (select * from core.dim_staff),
 weights as (select scorecard, measure, cast(weight as decimal(18, 4)) as weight from raw.scorecard),
 sources as (select * from raw.sources),
+same_faults as (
+    select distinct
+        upper(replace(diagnosis_code, ' ', '')) as diagnosis_said, upper(replace(fault_code, ' ', '')) as fault_found
+    from raw.fault_codes
+),
 
 ticket_results as (
     select
@@ -32,6 +38,7 @@ ticket_results as (
 engineers as (
     select
         visits.*, sources.customer_namespace || ':' || visits.engineer_id as staff_key,
+        upper(replace(visits.diagnosis_code, ' ', '')) as diagnosis_said,
         row_number() over (partition by visits.ticket_key order by visits.visit_rank desc) as from_last
     from visits
     inner join sources on visits.source = sources.source
@@ -39,7 +46,7 @@ engineers as (
 
 -- What the fault turned out to be: the last visit that names one.
 faults as (
-    select ticket_key, fault_code
+    select ticket_key, upper(replace(fault_code, ' ', '')) as fault_found
     from core.fct_visits
     where fault_code <> 'unknown'
     qualify row_number() over (partition by ticket_key order by visit_rank desc) = 1
@@ -87,12 +94,14 @@ results as (
     union all
     select
         'diagnosis', engineers.ticket_key, engineers.staff_key, engineers.created_date,
-        engineers.diagnosis_code = faults.fault_code, null,
+        engineers.diagnosis_said = faults.fault_found or same_faults.fault_found is not null, null,
         engineers.source, engineers.region, engineers.area, engineers.tier, engineers.is_vip, engineers.channel,
         engineers.customer_type, engineers.product, engineers.product_group, engineers.category, engineers.priority,
         engineers.team
     from engineers
     inner join faults on engineers.ticket_key = faults.ticket_key
+    left join same_faults
+        on engineers.diagnosis_said = same_faults.diagnosis_said and faults.fault_found = same_faults.fault_found
     where engineers.visit_rank = 1 and engineers.diagnosis_code is not null
     union all
     select

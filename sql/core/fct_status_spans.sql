@@ -1,8 +1,10 @@
 -- How long each ticket stayed in each status, from its status events.
 -- grain: ticket_key, event_seq, entered_at
--- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Calendar seconds and open
--- seconds of the office calendar; NULL where the export's order contradicts its times. Slices are the ticket's own;
--- what a status event belongs to without a ticket has created_date NULL and the word unknown.
+-- left_at is NULL for the status a ticket is in now; its seconds then run to as_of. Where the history stops short of
+-- the end that the ticket itself tells of, the last status ends there. Calendar seconds, and open seconds of the
+-- calendar that the ticket's resolution promise runs on (else of the office); NULL where the export's order
+-- contradicts its times. Slices are the ticket's own; what a status event belongs to without a ticket has
+-- created_date NULL and the word unknown.
 with
 profiles as (select * from core.fct_ticket_profiles),
 -- Of a creation and a change of status that share an instant, the change says what holds from then on.
@@ -12,18 +14,42 @@ events as (
     where status is not null and event_type in ('created', 'status')
     group by source, ticket_key, event_seq, occurred_at
 ),
-clock as (select * from core.dim_clock where calendar_id = 'office'),
+clock as (select * from core.dim_clock),
+sla as (select * from core.dim_sla_targets where metric = 'resolution'),
 run as (select * from raw.run),
+
+endings as (
+    select ticket_key, max(ended_at) as ended_at
+    from core.fct_open_spans
+    group by ticket_key
+    having count(*) = count(ended_at)
+),
+
+followed as (
+    select
+        *,
+        lead(occurred_at) over (partition by ticket_key order by event_seq, occurred_at) as next_at
+    from events
+),
 
 spans as (
     select
-        events.source, events.ticket_key, events.event_seq, events.status, events.occurred_at as entered_at,
-        lead(events.occurred_at) over (
-            partition by events.ticket_key order by events.event_seq, events.occurred_at
-        ) as left_at,
+        followed.source, followed.ticket_key, followed.event_seq, followed.status, followed.occurred_at as entered_at,
+        case
+            when followed.next_at is not null then followed.next_at
+            when followed.status not in ('solved', 'closed', 'cancelled') and endings.ended_at >= followed.occurred_at
+                then endings.ended_at
+        end as left_at,
+        coalesce(sla.calendar_id, 'office') as calendar_id,
         run.as_of, run.business_timezone
-    from events
+    from followed
     cross join run
+    left join endings on followed.ticket_key = endings.ticket_key
+    left join profiles on followed.ticket_key = profiles.ticket_key
+    left join sla
+        on profiles.channel = sla.channel and profiles.kind = sla.kind
+        and profiles.priority = sla.priority and profiles.tier = sla.tier
+        and profiles.created_date >= sla.valid_from and profiles.created_date < sla.valid_to
 ),
 
 local_times as (
@@ -48,6 +74,7 @@ seconds_of_day as (
 select
     spans.source, spans.ticket_key, spans.event_seq, spans.status, spans.entered_at, spans.left_at,
     profiles.created_date, cast(spans.entered_local as date) as entered_date,
+    case when spans.left_at is not null then cast(spans.ended_local as date) end as left_date,
     coalesce(profiles.region, 'unknown') as region, coalesce(profiles.area, 'unknown') as area,
     coalesce(profiles.tier, 'unknown') as tier, coalesce(profiles.is_vip, false) as is_vip,
     coalesce(profiles.channel, 'unknown') as channel, coalesce(profiles.customer_type, 'unknown') as customer_type,
@@ -64,8 +91,8 @@ select
 from seconds_of_day as spans
 left join profiles on spans.ticket_key = profiles.ticket_key
 left join clock as starts
-    on cast(spans.entered_local as date) = starts.date
+    on spans.calendar_id = starts.calendar_id and cast(spans.entered_local as date) = starts.date
     and spans.entered_second >= starts.from_second and spans.entered_second < starts.to_second
 left join clock as ends
-    on cast(spans.ended_local as date) = ends.date
+    on spans.calendar_id = ends.calendar_id and cast(spans.ended_local as date) = ends.date
     and spans.ended_second >= ends.from_second and spans.ended_second < ends.to_second

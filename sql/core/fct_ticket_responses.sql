@@ -59,7 +59,9 @@ bot_only as (
 starts as (
     select
         tickets.source, tickets.ticket_key, tickets.first_response_at,
-        message_sources.source is not null as has_messages,
+        -- Where the ticket tells of an answer and no message is there, its messages were not exported.
+        message_sources.source is not null
+            and (with_messages.ticket_key is not null or tickets.first_response_at is null) as has_messages,
         with_messages.ticket_key is not null as is_told_by_messages,
         reply_sources.source is not null as has_replies,
         case

@@ -2,24 +2,47 @@
 -- grain: ticket_key
 -- None of them proves anything of one ticket: each is common by chance and rare as a habit, so they are counted and
 -- compared between agents. The agent is the one who held the ticket when it was first solved, else who holds it now.
--- just_under and just_over: answered within the last and the first tenth of the limit around its end.
+-- just_under and just_over: answered within the last and the first tenth of the limit around its end. Parked: within
+-- the last tenth of the promised time, on its own clock and less the pauses before, set to a status that stops that
+-- clock. What a bot solved, or nobody was waiting for, needs no reply.
 with
 tickets as (select * from core.fct_tickets where is_counted),
 solvers as (select ticket_key, staff_key from core.fct_agent_tickets),
 sources as (select * from raw.sources),
-spans as (select * from core.fct_status_spans where status = 'pending'),
+spans as (select * from core.fct_status_spans),
 surveys as (select distinct ticket_key from core.fct_surveys where kind = 'instant' and sent_at is not null),
 survey_sources as (select distinct source from core.fct_surveys where kind = 'instant' and sent_at is not null),
 run as (select * from raw.run),
 
--- How much of the promised time was used when the ticket was set to wait for the customer.
-parked as (
-    select distinct tickets.ticket_key
+counted_spans as (
+    select
+        spans.ticket_key, spans.event_seq, spans.entered_at,
+        tickets.resolution_limit_seconds, tickets.resolution_policy_seconds,
+        list_contains(string_split(tickets.resolution_pauses_on, ' '), spans.status) as is_paused,
+        case when tickets.resolution_clock = 'business' then spans.business_seconds else spans.calendar_seconds end
+            as span_seconds
     from tickets
     inner join spans on tickets.ticket_key = spans.ticket_key
     where tickets.resolution_limit_seconds is not null
-        and date_diff('second', tickets.created_at, spans.entered_at) >= 0.9 * tickets.resolution_limit_seconds
-        and date_diff('second', tickets.created_at, spans.entered_at) < tickets.resolution_limit_seconds
+        and spans.entered_at < coalesce(tickets.resolved_at, tickets.as_of)
+),
+
+-- How much of the promised time was used as each span began: all of it less what still came, since a history may begin
+-- later than its ticket.
+used as (
+    select
+        ticket_key, is_paused, resolution_limit_seconds,
+        resolution_policy_seconds - sum(case when is_paused then 0 else span_seconds end) over (
+            partition by ticket_key order by event_seq, entered_at
+            rows between current row and unbounded following
+        ) as used_seconds
+    from counted_spans
+),
+
+parked as (
+    select distinct ticket_key
+    from used
+    where is_paused and used_seconds >= 0.9 * resolution_limit_seconds and used_seconds < resolution_limit_seconds
 )
 
 select
@@ -32,13 +55,14 @@ select
     tickets.is_first_solved and tickets.reopened_at is not null
         and date_diff('second', tickets.first_solved_at, tickets.reopened_at) <= 3600 as is_reopened_within_1h,
 
-    tickets.is_first_solved and tickets.has_messages and not tickets.has_visit as is_solved_remotely,
+    tickets.is_first_solved and tickets.has_messages and not tickets.has_visit and tickets.is_response_expected
+        as is_solved_remotely,
     tickets.agent_turn_count = 0 as is_without_reply,
 
     -- Those that reached nine tenths of their limit unsolved: only they could be parked.
     coalesce(
-        tickets.resolution_calendar_seconds >= 0.9 * tickets.resolution_limit_seconds
-        and tickets.resolution_state <> 'not_expected', false
+        tickets.resolution_policy_seconds >= 0.9 * tickets.resolution_limit_seconds
+        and tickets.resolution_pauses_on <> '' and tickets.resolution_state <> 'not_expected', false
     ) as is_near_due,
     parked.ticket_key is not null as is_parked,
 
@@ -54,7 +78,7 @@ select
     tickets.is_first_solved and survey_sources.source is not null
         and date_diff('second', tickets.first_solved_at, run.as_of) >= 7 * 86400 as is_survey_expected,
     surveys.ticket_key is not null as is_surveyed,
-    tickets.response_state = 'breached' or tickets.resolution_state = 'breached'
+    tickets.response_state in ('breached', 'breached_open') or tickets.resolution_state in ('breached', 'breached_open')
         or tickets.reopened_at is not null as is_troubled
 from tickets
 cross join run

@@ -128,9 +128,9 @@ judged as (
         channel = 'chat' and coalesce(not is_out_of_hours, false) and is_answer_owed
             and (is_counted or (status = 'cancelled' and not is_discarded and merged_into_key is null
                 and first_response_at is null)) as is_chat_asked,
-        is_consult and is_resolution_expected
-            and date_diff('second', created_at, as_of) >= 7 * 86400
-            and (not is_first_solved or is_reopen_matured) as is_consult_matured,
+        -- 7 d to be solved and 7 d to stay so have passed for all alike: counted sooner, the unsolved would come first.
+        is_consult and is_resolution_expected and date_diff('second', created_at, as_of) >= 14 * 86400
+            as is_consult_matured,
         kind = 'repair' and is_response_expected as is_contact_expected,
         cast(case
             when first_contact_at is not null then date_diff('second', response_start_at, first_contact_at)
@@ -169,8 +169,8 @@ select
 
     is_consult, is_consult_matured,
     is_consult and is_resolution_expected and not is_consult_matured as is_consult_maturing,
-    is_consult_matured and is_first_solved and not is_reopened_within_7d and not is_repeated_within_7d
-        as is_consult_resolved,
+    is_consult_matured and is_first_solved and date_diff('second', created_at, first_solved_at) <= 7 * 86400
+        and not is_reopened_within_7d and not is_repeated_within_7d as is_consult_resolved,
     is_24h_matured, is_solved_within_24h,
 
     score, score is not null as is_rated, coalesce(score <= 2, false) as is_dissatisfied,

@@ -64,7 +64,7 @@ takeovers as (
         and handovers.event_no = last_actors.event_no
     inner join actions
         on handovers.ticket_key = actions.ticket_key and actions.event_no > handovers.event_no
-        and actions.occurred_at >= handovers.started_at
+        and actions.occurred_at >= handovers.started_at and actions.occurred_at <= handovers.last_at
         and (last_actors.last_agent_id is null or actions.agent_id is null
             or actions.agent_id <> last_actors.last_agent_id)
         and (actions.agent_id is not null or handovers.wait_kind = 'handoff')

@@ -27,14 +27,18 @@ spans as (
     group by ticket_key
 ),
 
--- The team that held the ticket when it was solved; moved on afterwards, it still credits that team.
+-- The team that held the ticket when it was solved; moved on afterwards, it still credits that team. A message, call or
+-- notice names its author's team: it tells who held the ticket only where nothing else does.
 teams as (
     select events.ticket_key, events.team
     from core.fct_ticket_events as events
     inner join spans on events.ticket_key = spans.ticket_key
     where events.team is not null and (spans.open_span_count > 0 or events.occurred_at <= spans.last_ended_at)
     qualify row_number() over (
-        partition by events.ticket_key order by events.event_seq desc, events.occurred_at desc, events.event_type
+        partition by events.ticket_key
+        order by
+            case when events.event_type in ('created', 'status', 'assigned', 'escalated') then 0 else 1 end,
+            events.event_seq desc, events.occurred_at desc, events.event_type
     ) = 1
 ),
 
@@ -209,6 +213,7 @@ select
     is_open, first_solved_at, reopened_at, resolved_at, is_resolved,
     is_counted and (is_open or is_resolved) as is_resolution_expected,
     resolution_business_seconds, resolution_calendar_seconds, resolution_limit_seconds, resolution_policy_seconds,
+    resolution_clock, resolution_pauses_on,
     case
         when not is_counted or not (is_open or is_resolved) then 'not_expected'
         when resolution_limit_seconds is null or resolution_policy_seconds is null then 'no_policy'

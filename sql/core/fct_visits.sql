@@ -1,8 +1,9 @@
 -- Field visits with the slices of their ticket.
 -- grain: visit_key
--- The way to the customer runs from dispatch to arrival in elapsed time. One not arrived is still on the way; one that
--- ended without an arrival stops counting there. A diagnosis is right where it equals the fault but for case and blanks,
--- or where policies/fault_codes.csv says that the two lists mean the same by them.
+-- The way to the customer runs from dispatch to arrival in elapsed time. One not arrived is still on the way; one
+-- that ended without an arrival stops counting there. A diagnosis is right where it equals the fault but for case and
+-- blanks, or where policies/fault_codes.csv says that the two lists mean the same by them. A fault is known once its
+-- visit is over: a replay of an earlier day must not read it from a later export.
 with
 visits as (select * from staging.stg_visits),
 tickets as (select * from core.fct_tickets),
@@ -30,7 +31,9 @@ timed as (
         end as way_ended_at,
         visits.result is not null and visits.arrived_at is null as is_called_off,
         upper(replace(visits.diagnosis_code, ' ', '')) as diagnosis_said,
-        upper(replace(visits.fault_code, ' ', '')) as fault_found,
+        case when visits.result is not null or visits.finished_at is not null then visits.fault_code end as fault_code,
+        case when visits.result is not null or visits.finished_at is not null
+            then upper(replace(visits.fault_code, ' ', '')) end as fault_found,
         run.as_of
     from visits
     cross join run
@@ -52,7 +55,7 @@ select
     visits.accepted_at,
     coalesce(visits.result, 'unknown') as result,
     visits.diagnosis_code,
-    coalesce(visits.fault_code, 'unknown') as fault_code,
+    coalesce(timed.fault_code, 'unknown') as fault_code,
     -- A visit ends when it is finished; one that met nobody never is, so its arrival or dispatch stands in.
     coalesce(visits.finished_at, visits.arrived_at, visits.dispatched_at) as ended_at,
 

@@ -9,7 +9,6 @@ select
     count(*) filter (where is_repaired) as repaired_count,
     count(*) filter (where is_accepted) as accepted_count,
     count(*) filter (where is_followed_up) as followed_up_count,
-    count(*) filter (where is_chain_complete) as chain_complete_count,
     count(*) filter (where is_dispatch_due) as dispatch_due_count,
     count(*) filter (where is_dispatch_due and is_dispatched_in_time) as dispatched_in_time_count,
     count(*) filter (where is_dispatch_waiting) as dispatch_waiting_count

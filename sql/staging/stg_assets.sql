@@ -23,6 +23,7 @@ versions as (
     cross join run
     inner join sources on assets.source = sources.source
     left join loads on assets.load_id = loads.load_id
+    where assets.sold_at is null or assets.sold_at <= run.as_of or assets.is_gone
 ),
 
 newest as (
@@ -42,7 +43,7 @@ select
     newest.asset_id,
     newest.customer_namespace || ':' || newest.customer_id as customer_key,
     newest.source || ':' || newest.product_id as product_key,
-    case when newest.sold_at <= newest.as_of then newest.sold_at end as sold_at,
+    newest.sold_at,
     newest.warranty_end_at,
     newest.is_connected
 from newest

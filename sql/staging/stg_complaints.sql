@@ -51,7 +51,7 @@ select
     newest.complaint_id,
     newest.source || ':' || newest.ticket_id as ticket_key,
     newest.customer_namespace || ':' || newest.customer_id as customer_key,
-    newest.grade,
+    case when newest.graded_at is null or newest.graded_at <= newest.as_of then newest.grade end as grade,
     case when newest.graded_at <= newest.as_of then newest.graded_at end as graded_at,
     newest.reason,
     newest.matter,

@@ -26,6 +26,7 @@ versions as (
     cross join run
     inner join sources on customers.source = sources.source
     left join loads on customers.load_id = loads.load_id
+    where customers.signup_at is null or customers.signup_at <= run.as_of or customers.is_gone
 ),
 
 newest as (
@@ -53,7 +54,7 @@ select
     newest.region,
     newest.city,
     newest.account_manager_id,
-    case when newest.signup_at <= newest.as_of then newest.signup_at end as signup_at,
+    newest.signup_at,
     case when newest.churned_at <= newest.as_of then newest.churned_at end as churned_at,
     newest.birthday,
     newest.referred_by,

@@ -48,7 +48,9 @@ select
     newest.region,
     newest.hired_at,
     case when newest.left_at <= newest.as_of then newest.left_at end as left_at,
-    newest.experience_years
+    newest.experience_years,
+    -- The years of experience are those of the day on which the export was made.
+    newest.data_through as told_at
 from newest
 left join complete_feeds on newest.source = complete_feeds.source and newest.feed = complete_feeds.feed
 where (complete_feeds.newest_load_seq is null or newest.last_export_seq >= complete_feeds.newest_load_seq)

@@ -115,6 +115,8 @@ PLANTED: list[tuple[str, dict[str, Any], set[str]]] = [
     ("knowledge_articles", {"created_at": "2025-07-01", "views": -1},
      {"future_date.created_at", "negative_count.views"}),
     ("qa_reviews", {"score": -1}, {"score_out_of_scale.score"}),
+    ("benchmarks", {"kpi": "csat", "value": 85}, {"score_out_of_scale.value"}),
+    ("benchmarks", {"kpi": "first_response_time", "value": 85}, set()),
     ("social_mentions", {"occurred_at": "2025-06-02", "answered_at": "2025-06-01"},
      {"mention_answered_before_posted.answered_at"}),
     ("pain_points", {"opened_at": "2025-06-02", "due_at": "2025-06-01"}, {"pain_point_due_before_opened.due_at"}),

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     from tests.ingestion.conftest import Shop
 
+# Each test is several nights.
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def desk(shop: Shop) -> Iterator[Desk]:

@@ -1,10 +1,11 @@
 """Homes built once a session from the real data sets: the whole night, from export to published snapshot."""
 
+import fcntl
 import os
 import shutil
 import zipfile
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from dashboard.metrics import query
 from ingestion import pipeline
 from ingestion.settings import Settings
 from tests.gates import open_gate
+from tests.real.exports import OWNED, OWNED_EXPORTS, RENAMED
 
 DATE_FORMAT = "%d/%m/%Y %H:%M"
 MAY_FIRST = datetime(2016, 5, 1)
@@ -54,6 +56,64 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snaps
         return snapshot
 
     return run
+
+
+def _copy(file: Path, inbox: Path) -> None:
+    """An export into the folder of its source; text parted by blanks is first saved as CSV, as its owner has to."""
+    if file.suffix != ".txt":
+        shutil.copy2(file, inbox / RENAMED.get(file.name, file.name))
+        return
+    lines = [",".join(line.split()) for line in file.read_text(encoding="utf-8").splitlines()]
+    (inbox / f"{file.stem}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def owned_night(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Callable[..., query.Snapshot]:
+    """Runs one night on real exports, with the owner's mappings of that source in HOME/mappings."""
+
+    def run(source: str, *files: str, base: Path | None = None) -> query.Snapshot:
+        base = base or tmp_path_factory.mktemp(source)
+        inbox, home = base / "exports" / source, base / "home"
+        inbox.mkdir(parents=True)
+        shutil.copytree(OWNED / source, home / "mappings" / source)
+        for file in files:
+            _copy(shared_dir / "data" / file, inbox)
+        with open_gate():
+            outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
+        assert outcome.verdict == "published", outcome.findings
+        snapshot = query.open_snapshot(home)
+        assert snapshot is not None
+        return snapshot
+
+    return run
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One process at a time: the others wait."""
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def owned_snapshot(
+    owned_night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], query.Snapshot]:
+    """One night a source, run when it is first asked for; workers of one test run share what it published."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def snapshot(source: str) -> query.Snapshot:
+        with _alone(shared / f"{source}.lock"):
+            base = shared / f"owned_{source}"
+            if (published := query.open_snapshot(base / "home")) is not None:
+                return published
+            shutil.rmtree(base, ignore_errors=True)  # a worker that failed left half a home
+            return owned_night(source, *OWNED_EXPORTS[source], base=base)
+
+    return snapshot
 
 
 @pytest.fixture(scope="session")

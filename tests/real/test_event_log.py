@@ -8,6 +8,7 @@ import gzip
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,6 +18,8 @@ from lifelines import KaplanMeierFitter
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
 from ingestion.warehouse.kpis import Filter, load_kpis
+from ingestion.warehouse.views import load_views
+from tests.real.expected import medians, survival
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -121,3 +124,48 @@ def test_backlog_is_what_the_history_says(
 def test_the_log_holds_no_messages_so_no_first_contact_is_claimed(event_log: query.Snapshot) -> None:
     value = published(event_log, "first_contact_resolution")
     assert (value["state"], value["value"], value["n"]) == ("empty", None, 0)
+
+
+# --- Our rules beside those of Zendesk and dbt_zendesk: without messages only those on solving apply ----------
+
+
+@pytest.fixture(scope="module")
+def compared(event_log: query.Snapshot) -> dict[str, dict[str, Any]]:
+    ever = Filter(date(2010, 1, 1), date(2014, 12, 31))
+    found = query.view(event_log, Scope.everything(), load_views()["definition_comparator"], ever)
+    return {row["rule"]: row for row in found.to_dicts()}
+
+
+@pytest.mark.parametrize("rule", ["zendesk", "dbt_zendesk"])
+def test_the_last_solve_is_the_end_and_a_second_one_a_reopening(
+    compared: dict[str, dict[str, Any]], events: pd.DataFrame, rule: str
+) -> None:
+    """Every ticket ends closed here, so both rules take the same ones: the reference's 6.14 % and 5.751 days."""
+    created = events.groupby("ticket")["at"].min()
+    solves = events[events["concept:name"] == "Resolve ticket"].groupby("ticket")["at"]
+    seconds = (solves.max().reindex(created.index) - created).dt.total_seconds()
+    median = float(seconds.sort_values().iloc[(len(seconds) + 1) // 2 - 1])
+    row = compared[rule]
+    assert (row["resolution_count"], row["resolution_median_seconds"]) == (len(seconds), median)
+    assert row["reopened_share"] == pytest.approx((solves.size() > 1).mean(), abs=1e-12)
+    assert (round(100 * row["reopened_share"], 2), round(median / 86_400, 3)) == (6.14, 5.751)
+    assert (row["response_count"], row["solved_count"]) == (0, 0)
+
+
+def test_our_own_line(compared: dict[str, dict[str, Any]], events: pd.DataFrame, event_log: query.Snapshot) -> None:
+    created = events.groupby("ticket")["at"].min()
+    solves = events[events["is_solved"] & ~events["was_solved"]].groupby("ticket")["at"]
+    leaves = (
+        events[~events["is_solved"] & events["was_solved"]].groupby("ticket")["at"].first().reindex(created.index)
+    )
+    taken = events[events["concept:name"] == "Take in charge ticket"].groupby("ticket")["at"].min()
+    answered = taken.reindex(created.index)
+    waits = (answered.fillna(event_log.as_of) - created).dt.total_seconds()
+    lasted = (solves.last() - created).dt.total_seconds()
+    matured = solves.first()[solves.first() + WEEK <= event_log.as_of]
+    row = compared["ours"]
+    assert (row["response_count"], row["resolution_count"]) == (len(created), len(created))
+    assert row["response_median_seconds"] == medians(survival(waits, answered.notna()))[0]
+    assert row["resolution_median_seconds"] == medians(survival(lasted, lasted.notna()))[0]
+    is_reopened = (leaves[matured.index] - matured <= WEEK).sum()
+    assert row["reopened_share"] == pytest.approx(is_reopened / len(matured), abs=1e-12)

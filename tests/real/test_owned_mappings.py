@@ -6,7 +6,6 @@ reference needs what no dataset carries, its file says so.
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
@@ -15,17 +14,36 @@ import pytest
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
-from ingestion import pipeline
 from ingestion.check import check_file
-from ingestion.settings import Settings
 from ingestion.warehouse.kpis import Filter, Query, load_kpis
-from tests.gates import open_gate
+from tests.real.exports import OWNED, OWNED_EXPORTS
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-OWNED = Path(__file__).parent / "owned"
-
 RULES: dict[str, dict[str, list[tuple[object, ...]]]] = {
+    "cdnow": {
+        "s7_1_repeats": [(23570, 49.48, 48.86, 29.22, 45.86, 77.26)],
+        "s7_2_by_first_month": [("1997-01", 7846, 29.89), ("1997-02", 8476, 28.65), ("1997-03", 7248, 29.17)],
+    },
+    "online_retail": {
+        "s8_1_repeats": [(4314, 19215, 67.06, 43.56, 33.12)],
+        "s8_2_by_country": [
+            ("United Kingdom", 3970, 67.1),
+            ("Germany", 67, 70.15),
+            ("France", 47, 76.6),
+            ("Spain", 24, 50.0),
+            ("Netherlands", 22, 63.64),
+        ],
+        "s8_3_cancelled": [(18.54, 41.02)],
+    },
+    "telco": {
+        "s10_2_by_contract": [
+            ("(all)", 7043, 26.54, 3.2449, 41.72),
+            ("Month-to-Month", 3610, 45.84, 2.8717, 31.69),
+            ("One Year", 1550, 10.71, 3.5787, 50.71),
+            ("Two Year", 1883, 2.55, 3.6856, 53.53),
+        ],
+    },
     "nps_bank": {
         "s11_1_by_market": [
             ("(all)", 5000, 46.18, 34.38, 11.8),
@@ -94,50 +112,6 @@ RULES: dict[str, dict[str, list[tuple[object, ...]]]] = {
         ],
     },
 }
-EXPORTS = {
-    "survey_csv": ["support_tickets_kaggle/customer_support_tickets.csv"],
-    "nps_bank": ["nps_bank_2021/NPStimeseries_slash_2digit_year.csv"],
-    "cn_gov_replies": ["cn_gov_replies/附件4.xlsx"],
-    "stl_requests": [f"stl_citizen_requests/{year}.csv" for year in range(2009, 2013)],
-    "cfpb": ["cfpb_complaints_2014/Consumer_Complaints.csv"],
-}
-# Two mapping files of the owner's stand in for ours, the rest of the shipped source stays; it knows files by name.
-RENAMED = {"customer_support_tickets.csv": "csat_tickets.csv"}
-
-
-@pytest.fixture(scope="session")
-def owned_night(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Callable[..., query.Snapshot]:
-    """Runs one night on real exports, with the owner's mappings of that source in HOME/mappings."""
-
-    def run(source: str, *files: str) -> query.Snapshot:
-        base = tmp_path_factory.mktemp(source)
-        inbox, home = base / "exports" / source, base / "home"
-        inbox.mkdir(parents=True)
-        shutil.copytree(OWNED / source, home / "mappings" / source)
-        for file in files:
-            name = file.rpartition("/")[2]
-            shutil.copy2(shared_dir / "data" / file, inbox / RENAMED.get(name, name))
-        with open_gate():
-            outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0))
-        assert outcome.verdict == "published", outcome.findings
-        snapshot = query.open_snapshot(home)
-        assert snapshot is not None
-        return snapshot
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def snapshots(owned_night: Callable[..., query.Snapshot]) -> Callable[[str], query.Snapshot]:
-    """One night a source, run when it is first asked for."""
-    runs: dict[str, query.Snapshot] = {}
-
-    def snapshot(source: str) -> query.Snapshot:
-        if source not in runs:
-            runs[source] = owned_night(source, *EXPORTS[source])
-        return runs[source]
-
-    return snapshot
 
 
 def _answer(snapshot: query.Snapshot, source: str, rule: str) -> list[tuple[object, ...]]:
@@ -156,8 +130,8 @@ def _flagged(snapshot: query.Snapshot, code: str) -> int:
 
 
 @pytest.mark.parametrize(("source", "rule"), [(source, rule) for source, rules in RULES.items() for rule in rules])
-def test_reference_rule(snapshots: Callable[[str], query.Snapshot], source: str, rule: str) -> None:
-    assert _answer(snapshots(source), source, rule) == RULES[source][rule]
+def test_reference_rule(owned_snapshot: Callable[[str], query.Snapshot], source: str, rule: str) -> None:
+    assert _answer(owned_snapshot(source), source, rule) == RULES[source][rule]
 
 
 def test_every_rule_file_is_run() -> None:
@@ -169,7 +143,7 @@ def test_every_rule_file_is_run() -> None:
 
 def test_the_other_way_to_write_the_same_answers(owned_night: Callable[..., query.Snapshot]) -> None:
     """Both exports in one night: the second repeats every answer of the first and changes nothing."""
-    both = owned_night("nps_bank", *EXPORTS["nps_bank"], "nps_bank_2021/NPStimeseries_dash_4digit_year.csv")
+    both = owned_night("nps_bank", *OWNED_EXPORTS["nps_bank"], "nps_bank_2021/NPStimeseries_dash_4digit_year.csv")
     assert [(read, loaded) for _, read, loaded, *_ in _counts(both)] == [(5000, 5000), (5000, 5000)]
     for rule, expected in RULES["nps_bank"].items():
         assert _answer(both, "nps_bank", rule) == expected
@@ -182,7 +156,7 @@ def test_the_other_way_to_write_the_same_answers(owned_night: Callable[..., quer
 @pytest.mark.parametrize("wrong", ["%y/%m/%d", "%m/%d/%y", "%Y-%m-%d"])
 def test_a_wrong_date_format_is_refused_not_loaded_wrongly(shared_dir: Path, wrong: str) -> None:
     """What sniffing makes of the first file: 4,849 of 5,000 answers in wrong years, without an error."""
-    file = shared_dir / "data" / EXPORTS["nps_bank"][0]
+    file = shared_dir / "data" / OWNED_EXPORTS["nps_bank"][0]
     result = check_file(file, "nps_bank", "answers", {"datetime_format": wrong}, {}, own_mappings=OWNED)
     assert (result.verdict, result.rows_read) == ("reject", 5000)
 
@@ -190,23 +164,23 @@ def test_a_wrong_date_format_is_refused_not_loaded_wrongly(shared_dir: Path, wro
 # --- letters to a government: text dates and a real one in one column ---------------------------------------
 
 
-def test_all_letters_are_loaded(snapshots: Callable[[str], query.Snapshot]) -> None:
-    assert _counts(snapshots("cn_gov_replies")) == [("附件4.xlsx", 2816, 2816, 0, 0)]
+def test_all_letters_are_loaded(owned_snapshot: Callable[[str], query.Snapshot]) -> None:
+    assert _counts(owned_snapshot("cn_gov_replies")) == [("附件4.xlsx", 2816, 2816, 0, 0)]
 
 
 # --- requests to a city: ids that come twice, times that cannot be ------------------------------------------
 
 
 def test_requests_that_come_twice_are_one_request(
-    snapshots: Callable[[str], query.Snapshot], shared_dir: Path
+    owned_snapshot: Callable[[str], query.Snapshot], shared_dir: Path
 ) -> None:
     """S3.1: the night counts faults by line as the reference does, 148; the facts hold one request of each id."""
-    snapshot = snapshots("stl_requests")
+    snapshot = owned_snapshot("stl_requests")
     assert [read for _, read, *_ in _counts(snapshot)] == [802, 1545, 2083, 3915]
     assert all(read == loaded for _, read, loaded, *_ in _counts(snapshot))
     requests: dict[str, dict[str, str]] = {}
     lines = 0
-    for name in EXPORTS["stl_requests"]:
+    for name in OWNED_EXPORTS["stl_requests"]:
         with (shared_dir / "data" / name).open(encoding="utf-8", newline="") as stream:
             for line in csv.DictReader(stream):
                 lines += 1
@@ -231,8 +205,8 @@ def test_requests_that_come_twice_are_one_request(
 # --- complaints to an authority: the last line is cut off ---------------------------------------------------
 
 
-def test_the_cut_line_is_held_back_and_nothing_else(snapshots: Callable[[str], query.Snapshot]) -> None:
-    snapshot = snapshots("cfpb")
+def test_the_cut_line_is_held_back_and_nothing_else(owned_snapshot: Callable[[str], query.Snapshot]) -> None:
+    snapshot = owned_snapshot("cfpb")
     assert _counts(snapshot) == [("Consumer_Complaints.csv", 8340, 8339, 1, 0)]
     held = query.meta(snapshot, "quarantine").to_dicts()
     assert [(row["source_row"], row["code"]) for row in held] == [(8340, "ragged_row")]

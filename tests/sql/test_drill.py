@@ -17,7 +17,7 @@ from dashboard.metrics.access import Scope
 from ingestion.warehouse import kpi_sql
 from ingestion.warehouse.kpis import Filter, Kpi, Query, load_kpis
 
-SLICES = 50
+SLICES, SOAKED_SLICES = 8, 50
 ENOUGH = 10
 FEW_UNITS = 100
 """Of a fact with fewer units than this, random slices with ten of them are not to be had."""
@@ -83,7 +83,7 @@ def expected(snapshot: query.Snapshot, kpi: Kpi, slices: list[Filter]) -> list[E
     return [Expected(*row[1:]) for row in found.rows()]
 
 
-def random_slices(snapshot: query.Snapshot, kpi: Kpi) -> list[Filter]:
+def random_slices(snapshot: query.Snapshot, kpi: Kpi, count: int) -> list[Filter]:
     random = Random(kpi.id)
     names = ", ".join(f"cast({name} as varchar) as {name}" for name in kpi.dimensions)
     units = snapshot.run(
@@ -94,7 +94,7 @@ def random_slices(snapshot: query.Snapshot, kpi: Kpi) -> list[Filter]:
         )
     ).to_dicts()
     slices = []
-    for _ in range(SLICES):
+    for _ in range(count):
         around = random.choice(units)
         dimensions = random.sample(kpi.dimensions, random.choice((0, 1, 1, 2)))
         others = random.choice(units)
@@ -125,12 +125,23 @@ def drilled(snapshot: query.Snapshot, kpi: Kpi, wanted: Filter) -> tuple[int, in
 
 @pytest.mark.parametrize("kpi", load_kpis().values(), ids=lambda kpi: kpi.id)
 def test_drill_rows_reproduce_numerator_and_denominator(full_snapshot: query.Snapshot, kpi: Kpi) -> None:
-    asked = random_slices(full_snapshot, kpi)
-    held = one_day(full_snapshot, kpi, asked)
-    counts = expected(full_snapshot, kpi, held)
+    check_drill(full_snapshot, kpi, SLICES)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kpi", load_kpis().values(), ids=lambda kpi: kpi.id)
+def test_drill_rows_reproduce_fifty_slices(full_snapshot: query.Snapshot, kpi: Kpi) -> None:
+    check_drill(full_snapshot, kpi, SOAKED_SLICES)
+
+
+def check_drill(snapshot: query.Snapshot, kpi: Kpi, count: int) -> None:
+    """Values and drill rows of random slices against what this file counts; at least half hold ten units."""
+    asked = random_slices(snapshot, kpi, count)
+    held = one_day(snapshot, kpi, asked)
+    counts = expected(snapshot, kpi, held)
     for wanted, of_slice in zip(asked, counts, strict=True):
-        row = query.values(full_snapshot, Scope.everything(), kpi, wanted).row(0, named=True)
-        assert drilled(full_snapshot, kpi, wanted) == (
+        row = query.values(snapshot, Scope.everything(), kpi, wanted).row(0, named=True)
+        assert drilled(snapshot, kpi, wanted) == (
             of_slice.counting,
             of_slice.contributing,
             pytest.approx(of_slice.total),
@@ -138,6 +149,6 @@ def test_drill_rows_reproduce_numerator_and_denominator(full_snapshot: query.Sna
         if kpi.kind not in ("count", "stock", "rate"):
             assert (row["denominator"] or 0) == of_slice.counting, wanted
         assert (row["numerator"] or 0) == pytest.approx(of_slice.total), wanted
-    whole = expected(full_snapshot, kpi, one_day(full_snapshot, kpi, [Filter(date(2000, 1, 1), date(2030, 1, 1))]))[0]
+    whole = expected(snapshot, kpi, one_day(snapshot, kpi, [Filter(date(2000, 1, 1), date(2030, 1, 1))]))[0]
     if whole.counting >= FEW_UNITS:
-        assert sum(of_slice.counting >= ENOUGH for of_slice in counts) >= SLICES / 2
+        assert sum(of_slice.counting >= ENOUGH for of_slice in counts) >= count / 2

@@ -100,6 +100,7 @@ def test_tier_is_that_of_the_call_and_not_of_today(reached: query.Snapshot) -> N
     assert found.rows() == [("standard", "华南", "phone")]
 
 
+@pytest.mark.slow
 def test_without_calls_nobody_knows_how_fast_they_are_answered(make_snapshot: Snapshots, tables_of: Tables) -> None:
     chats_only = make_snapshot(tables_of("golden_channels", "chat_sessions"), as_of=AS_OF)
     states = {

@@ -27,7 +27,7 @@ GOLDEN: dict[str, tuple[float, float, float]] = {
     "solve_reopen_1h_rate": (2, 7, 2 / 7),  # 1 and 5; 8 has not been watched for an hour
     "solved_without_reply_rate": (1, 8, 1 / 8),  # 5: its one message was a note
     "parked_before_due_rate": (1, 3, 1 / 3),  # 5 (still open), 6 and 7 reached nine tenths of their day
-    "limit_bunching": (2, 1, 2.0),  # 1 and 2 against 3
+    "limit_bunching": (2, 3, 2 / 3),  # 1 and 2 before the limit, 3 after it; 4 is too late to tell
     # went wrong: 1 (reopened), 3 and 4 (late), 5 (reopened), of which 4 was asked; of 2, 6 and 7 only 2
     "survey_selection_gap": (1, 7, 1 / 4 - 1 / 3),
 }

@@ -113,8 +113,13 @@ def test_a_month_counts_once_it_is_decided_and_a_scene_by_its_own_tickets(run_mo
         sample | 1         | consult | consult | phone   | 2025-05-07 02:00 | 2025-05-07 03:00 | solved
         sample | 2         | repair  |         | phone   | 2025-05-07 02:00 | 2025-05-09 03:00 | solved
         sample | 3         | consult | consult | phone   | 2025-06-02 02:00 | 2025-06-02 03:00 | solved
-        sample | 4         | consult | consult | phone   | 2025-06-28 02:00 | 2025-06-28 03:00 | solved"""
-    inputs = {"raw.run": RUN, "raw.tickets": tickets}
+        sample | 4         | consult | consult | phone   | 2025-06-28 02:00 | 2025-06-28 03:00 | solved
+        sample | 5         | repair  | other   | phone   | 2025-05-20 02:00 | 2025-05-21 02:00 | solved"""
+    # Accepted yesterday, repair 5 is to be followed up in July: May stays decided.
+    visits = """
+        source | visit_id | ticket_id | dispatched_at    | finished_at      | accepted_at      | result
+        sample | 5        | 5         | 2025-05-20 03:00 | 2025-05-21 02:00 | 2025-07-08 02:00 | fixed"""
+    inputs = {"raw.run": RUN, "raw.tickets": tickets, "raw.visits": visits}
     found = run_model(
         "core.fct_scene_months", inputs, "month_start, scene, case_count, is_met, is_passed, is_decided"
     )
@@ -195,10 +200,10 @@ def con_of_complaints() -> Iterator[duckdb.DuckDBPyConnection]:
             null::bigint as weeks_before, null::bigint as weeks_after, null::double as effect,
             null::double as effect_lower, null::double as effect_upper, 'not_measured' as verdict"""
         )
-        # Weeks from Monday 2024-11-18, the one in which lies the Friday 26 weeks before, to Sunday 2025-10-12.
+        # Saturdays from the week of 2024-11-18, in which lies the Friday 26 weeks before, to that before 2025-10-13.
         con.execute(
             """create table core.fct_complaints as
-            select cast(date '2024-11-18' + interval (7 * week) day as date) as received_date, region,
+            select cast(date '2024-11-18' + interval (7 * week + 5) day as date) as received_date, region,
                 true as is_counted
             from range(47) as weeks(week), (values ('四川'), ('北京')) as regions(region), range(10) as units(unit)
             where region = '北京' or (week <= 26 and unit < 4 + 2 * (week % 2))"""

@@ -141,6 +141,7 @@ def test_outlets_by_region(repairs: query.Snapshot) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_no_source_tells_is_not_connected(make_snapshot: MakeSnapshot) -> None:
     """Tickets alone: nothing is known of visits, owners or notices, and nothing reads 0."""
     bare = make_snapshot({"raw.tickets": exports("golden_repair")["raw.tickets"]}, as_of=AS_OF)

@@ -340,6 +340,7 @@ def forecast(make_snapshot: Callable[..., query.Snapshot]) -> query.Snapshot:
     return make_snapshot({"raw.tickets": "\n".join(lines)}, as_of="2025-10-13 02:30")
 
 
+@pytest.mark.slow
 def test_forecast_of_alternating_mondays(forecast: query.Snapshot) -> None:
     """The last Monday, 09-15, had 4, and 09-16 is the last day: Mondays are forecast with 5, copied with 4."""
     wanted = Filter(date(2025, 6, 1), date(2025, 9, 21), {"channel": ("chat",)})

@@ -155,6 +155,7 @@ def test_weighted_satisfaction(said: query.Snapshot) -> None:
     assert (found["csat_if_silent_bad"], found["csat_if_silent_good"]) == pytest.approx((9 / 18, 12 / 18))
 
 
+@pytest.mark.slow
 def test_a_view_of_exports_that_are_not_there_is_empty(make_snapshot: Snapshots, tables_of: Tables) -> None:
     nothing = make_snapshot(tables_of("golden_satisfaction", "customers"), as_of=AS_OF)
     for view in (

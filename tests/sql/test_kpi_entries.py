@@ -114,6 +114,15 @@ SLICES = {
 }
 
 
+def test_every_speed_has_a_guardrail_that_is_no_speed() -> None:
+    """Whatever runs on a clock can be met at the customer's cost. Advantages are gaps, not speeds."""
+    kpis = load_kpis()
+    speeds = [kpi for kpi in kpis.values() if kpi.clock and kpi.layer == "efficiency" and kpi.kind != "difference"]
+    assert [kpi.id for kpi in speeds if kpi.guardrail is None] == []
+    partners = {kpi.guardrail for kpi in speeds if kpi.guardrail}
+    assert [partner for partner in partners if kpis[partner].clock] == []
+
+
 def random_question(random: Random) -> tuple[Filter, tuple[str, ...], str]:
     chosen = random.sample(sorted(SLICES), random.randint(0, 2))
     where = {name: tuple(random.sample(SLICES[name], random.randint(1, 2))) for name in chosen}
@@ -148,7 +157,9 @@ def test_a_night_refuses_an_entry_that_names_no_column(
     # The session's readers hold the file itself open, with settings of their own.
     file = shutil.copy(golden.file, tmp_path / "copy.duckdb")
     kpi = load_kpis()["csat"]
-    monkeypatch.setattr(models, "load_kpis", lambda folder: {"csat": replace(kpi, numerator="is_happy and score > 3")})
+    monkeypatch.setattr(
+        models, "load_kpis", lambda folder: {"csat": replace(kpi, numerator="is_happy and score > 3")}
+    )
     with duckdb.connect(str(file), read_only=True) as con:
         with pytest.raises(ModelInvalid, match="is_happy"):
             models.verify_entries(con)

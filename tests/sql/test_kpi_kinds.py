@@ -1,4 +1,4 @@
-"""The kinds of KPIs that the golden tickets do not show, on units written out by hand: rates and differences; views."""
+"""The kinds of KPIs that the golden tickets do not show, on units written out by hand: rates, differences, views."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from lifelines import KaplanMeierFitter
+from lifelines.utils import qth_survival_times
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
@@ -154,6 +156,27 @@ def test_a_difference_of_medians_counts_those_who_still_wait(ask: Callable[..., 
     # chat: late 10 (S = 1/2), others 5 (S = 1/2, the other waits): 5; e-mail: 60 against 20 (S = 1/2): 40
     assert row["value"] == pytest.approx((1 * 5 + 2 / 3 * 40) / (5 / 3))
     assert (row["numerator"], row["denominator"]) == (4, 8)
+
+
+def test_a_median_without_an_interval_has_no_say_where_others_have_one(ask: Callable[..., dict[str, object]]) -> None:
+    """Chat: 1 to 20 are late and 11 to 30 are not, 10 against 20. One e-mail a side, 5 against 9, bounds nothing."""
+    late, others = list(range(1, 21)), list(range(11, 31))
+    units = [("chat", True, wait) for wait in late] + [("chat", False, wait) for wait in others]
+    units += [("email", True, 5), ("email", False, 9)]
+    with duckdb.connect(str(ask.snapshot.file)) as con:  # type: ignore[attr-defined]
+        con.executemany(
+            "insert into core.fct_units select date '2024-12-01', '北京', ?, ?, 1, 0, 0, ?, true, true", units
+        )
+    entry = f'{DIFFERENCE}\nmeasure = "median"\nduration = "wait"\nevent = "ended"\nnumerator = "ended"'
+    row = ask(entry, Filter(date(2024, 12, 1), date(2024, 12, 31)))
+    ends = [
+        qth_survival_times(0.5, KaplanMeierFitter().fit(waits).confidence_interval_).iloc[0].to_numpy()
+        for waits in (late, others)
+    ]
+    half = sqrt(sum(((upper - lower) / 2) ** 2 for lower, upper in ends))
+    assert row["value"] == -10
+    assert (row["lower"], row["upper"]) == (pytest.approx(-10 - half), pytest.approx(-10 + half))
+    assert (row["numerator"], row["denominator"]) == (21, 42)
 
 
 def test_no_stratum_with_both_sides_gives_no_value(ask: Callable[..., dict[str, object]]) -> None:
