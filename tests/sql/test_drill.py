@@ -19,7 +19,7 @@ from ingestion.warehouse.kpis import Filter, Kpi, Query, load_kpis
 
 SLICES, SOAKED_SLICES = 8, 50
 ENOUGH = 10
-FEW_UNITS = 100
+FEW_UNITS = 200
 """Of a fact with fewer units than this, random slices with ten of them are not to be had."""
 
 pytestmark = pytest.mark.slow
@@ -96,16 +96,26 @@ def random_slices(snapshot: query.Snapshot, kpi: Kpi, count: int) -> list[Filter
     slices = []
     for _ in range(count):
         around = random.choice(units)
-        dimensions = random.sample(kpi.dimensions, random.choice((0, 1, 1, 2)))
+        dimensions = random.sample(kpi.dimensions, min(random.choice((0, 1, 1, 2)), len(kpi.dimensions)))
         others = random.choice(units)
         values = {
             name: tuple(dict.fromkeys(str(unit[name]) for unit in (around, others) if unit[name] is not None))
             for name in dimensions
         }
-        days = random.choice((40, 200, 400, 800))
-        first = around["day"] - timedelta(days=random.randrange(days))
-        slices.append(Filter(first, first + timedelta(days=days), {k: v for k, v in values.items() if v}))
+        first, last = random_dates(random, kpi, around["day"])
+        slices.append(Filter(first, last, {k: v for k, v in values.items() if v}))
     return slices
+
+
+def random_dates(random: Random, kpi: Kpi, day: date) -> tuple[date, date]:
+    """Dates around a unit's day; of a stock or a cohort such that they are taken at that very day."""
+    days = timedelta(days=random.choice((120, 400, 800)))
+    if kpi.over_time == "last":
+        return day - days, day
+    if kpi.over_time == "first":
+        return day, day + days
+    first = day - timedelta(days=random.randrange(days.days))
+    return first, first + days
 
 
 def one_day(snapshot: query.Snapshot, kpi: Kpi, slices: list[Filter]) -> list[Filter]:
