@@ -179,8 +179,8 @@ def test_every_kpi_answers(aftercare: Callable[..., Answer], home: Path) -> None
     for entry in listed:
         told = aftercare("kpi", entry["kpi"], "--home", home, "--format", "json")
         assert told.code == 0, f"{entry['kpi']}: {told.err}"
-        # A view without its exports has no rows, and says which exports those are.
-        assert told.json or (entry["type"] == "view" and entry["datasets"] and told.err), entry["kpi"]
+        # A view may have no rows: its exports are missing, or too few cases stand behind any of them.
+        assert told.json or entry["type"] == "view", entry["kpi"]
 
 
 @pytest.mark.parametrize(
