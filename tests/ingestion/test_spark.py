@@ -90,7 +90,8 @@ def tables(con: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
     return [row[0] for row in found.fetchall()]
 
 
-@pytest.mark.slow
+# Minutes of Java for 120 models: asked for with -m soak, since the whole suite has 25 minutes on two cores.
+@pytest.mark.soak
 def test_spark_publishes_the_same_tables_with_the_same_columns(both: duckdb.DuckDBPyConnection) -> None:
     assert tables(both, "spark") == tables(both, "duckdb")
     for table in tables(both, "duckdb"):
@@ -98,7 +99,7 @@ def test_spark_publishes_the_same_tables_with_the_same_columns(both: duckdb.Duck
         assert both.execute(f"describe spark.{table}").fetchall() == described, table
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_spark_publishes_the_same_rows(both: duckdb.DuckDBPyConnection) -> None:
     different, empty = [], []
     for table in tables(both, "duckdb"):
