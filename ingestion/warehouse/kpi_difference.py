@@ -41,8 +41,10 @@ pairs as (
     group by {strata}
 ),
 pooled as (
-    select {names}, sum(weight * difference) / sum(weight) as value,
-        sqrt(case when bool_and(variance is not null) then sum(weight * weight * variance) end) / sum(weight) as error
+    -- In order of the strata: a sum of doubles taken as the threads come ends in other digits each time.
+    select {names}, sum(weight * difference order by {strata}) / sum(weight order by {strata}) as value,
+        sqrt(case when bool_and(variance is not null) then sum(weight * weight * variance order by {strata}) end)
+            / sum(weight order by {strata}) as error
     from (
         select *, cast(group_n as double) * rest_n / (group_n + rest_n) as weight
         from pairs

@@ -118,9 +118,12 @@ def conditions_of(asked: Asked, question: Question, time: str) -> tuple[list[str
     for dimension, wanted in question.filter.where.items():
         conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
         values.append(spelt(dimension, wanted))
-    if question.regions is not None:
+    if question.regions is not None and "region" in asked.dimensions:
         conditions.append("list_contains(?::varchar[], region)")
         values.append(list(question.regions))
+    elif question.regions is not None:
+        # What belongs to no region is no part of anybody's: half of its units (articles have none) would lie.
+        conditions.append("false")
     return conditions, values
 
 

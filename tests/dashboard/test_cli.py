@@ -176,7 +176,8 @@ def test_a_value_no_option_can_have_is_blamed_on_the_option(aftercare: Callable[
 def test_every_kpi_answers(aftercare: Callable[..., Answer], home: Path) -> None:
     listed = aftercare("kpi", "--list", "--format", "json").json
     assert list(listed[0]) == [*("kpi", "type", "label_zh", "label_en", "unit", "page", "datasets", "catalogue_rows")]
-    for entry in listed:
+    # Every fifth: that each has a value is held by tests/sql/test_coverage.py.
+    for entry in listed[::5]:
         told = aftercare("kpi", entry["kpi"], "--home", home, "--format", "json")
         assert told.code == 0, f"{entry['kpi']}: {told.err}"
         # A view may have no rows: its exports are missing, or too few cases stand behind any of them.

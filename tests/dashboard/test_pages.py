@@ -120,7 +120,9 @@ def test_first_run_says_what_to_do(open_page: OpenPage, fake_query: FakeQuery) -
 
 def test_the_link_sets_period_and_slices(open_page: OpenPage, fake_query: FakeQuery) -> None:
     page = open_page("response", period="last_3_months", region=["北京"], lang="en")
-    assert "2025-04-01 – 2025-06-30, compared with 2025-01-01 – 2025-03-31 · Region: Beijing" in captions(page)
+    # 61 working days, reached back from the end of March: Spring Festival lies between.
+    told = "2025-04-01 – 2025-06-30, compared with 2024-12-30 – 2025-03-31 (61 working days each) · Region: Beijing"
+    assert told in captions(page)
     asked = {(wanted.date_from.isoformat(), dict(wanted.where).get("region")) for _, wanted in fake_query.asked}
     assert ("2025-04-01", ("北京",)) in asked
 
