@@ -78,9 +78,12 @@ def main() -> None:
     snapshot = query.open_snapshot(options.home)
     if snapshot is None:
         asked.error("nothing is published there")
-    found = [measure(snapshot, kpi, options.home, options.repeat) for kpi in load_kpis().values()]
-    for row in sorted(found, key=lambda row: str(row["command_over_imports"])):
-        print(f"{row['kpi']:44} {row['command_over_imports']:>6} x imports {row['answer_over_sql']:>6} x SQL")
+    found = []
+    for kpi in load_kpis().values():
+        row = measure(snapshot, kpi, options.home, options.repeat)
+        found.append(row)
+        told = f"{kpi.id:44} {row['command_over_imports']:>6} x imports {row['answer_over_sql']:>6} x SQL"
+        print(told, flush=True)
     for name in ("command_over_imports", "answer_over_sql"):
         ratios = sorted(float(str(row[name])) for row in found)
         print(f"{name}: median {median(ratios):.2f}, worst {ratios[-1]:.2f}, of {len(ratios)} KPIs")
