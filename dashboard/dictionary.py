@@ -50,8 +50,10 @@ def _table(view: View, one: Table) -> None:
     }
     st.markdown("\n".join(f"- **{view.t(f'dictionary.{name}')}**: {text}" for name, text in facts.items()))
     # A table is only worked out for who wants to see it: there are dozens on this page.
-    if st.toggle(view.t("dictionary.show_table"), key=f"table_{one.id}") and parts.needs(view, *one.datasets):
-        st.caption(view.t("dictionary.table_dates"))
+    is_wanted = st.toggle(view.t("dictionary.show_table"), key=f"table_{one.id}")
+    # A slice chosen elsewhere that the fact does not know is told, never left out in silence.
+    if is_wanted and parts.needs(view, *one.datasets) and parts.splits(view, one):
+        parts.about(view)
         show_table(view, one)
 
 
@@ -87,11 +89,12 @@ def coverage(view: View) -> None:
 
 def coverage_frame(view: View) -> pl.DataFrame:
     """Columns: row, answers, ids, needs (exports not connected, '' where the row has its number)."""
-    return pl.DataFrame([_covered(view, row) for row in CATALOGUE_ROWS])
+    known = everything()
+    return pl.DataFrame([_covered(view, row, known) for row in CATALOGUE_ROWS])
 
 
-def _covered(view: View, row: int) -> dict[str, object]:
-    found = [one for one in everything() if row in one.catalogue_rows]
+def _covered(view: View, row: int, known: list[Entry]) -> dict[str, object]:
+    found = [one for one in known if row in one.catalogue_rows]
     needs = [view.missing(one) for one in found if not isinstance(one, Card)]
     # A row that two entries answer is answered as soon as one of them has its exports.
     missing = () if not needs or () in needs else needs[0]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dashboard.i18n import Translate
     from dashboard.session import View
     from ingestion.warehouse.kpis import Kpi
+    from ingestion.warehouse.views import View as Table
 
 # A nightly load is a day old just before the next one; half a day more means that a night was missed.
 OLD_AFTER: Final = timedelta(hours=36)
@@ -51,7 +52,12 @@ def title(view: View, page: str, *, is_filtered: bool = True) -> None:
     st.title(view.t(f"pages.{page}.title"), anchor=False)
     st.caption(view.t(f"pages.{page}.question"))
     if is_filtered:
-        st.caption(f":material/date_range: {filters.describe(view.choice, view.last_date, view.lang, view.t)}")
+        about(view)
+
+
+def about(view: View) -> None:
+    """Which dates and slices the numbers below are about."""
+    st.caption(f":material/date_range: {filters.describe(view.choice, view.last_date, view.lang, view.t)}")
 
 
 def section(view: View, key: str) -> None:
@@ -70,7 +76,7 @@ def needs(view: View, *datasets: str) -> bool:
     return not missing
 
 
-def splits(view: View, kpi: Kpi) -> bool:
+def splits(view: View, kpi: Kpi | Table) -> bool:
     """True if the KPI knows every dimension filtered by; else say which it cannot be split by."""
     missing = view.unsplit(kpi)
     if missing:

@@ -99,12 +99,13 @@ class View:
 
         What is taken at one day (a backlog, a cohort) is taken at that day of the period before.
         """
+        plain = periods.before(self.choice.period, comparison)
+        if kpi.over_time != "sum":
+            return plain
         fairly = fair.compare(
             self.choice.period, comparison, last_date=self.last_date, maturity_days=kpi.maturity_days
         )
-        if kpi.over_time != "sum" or fairly is None:
-            return periods.before(self.choice.period, comparison)
-        return fairly.before
+        return fairly.before if fairly else plain
 
     def earlier_reading(self, kpi: Kpi, period: Period) -> readings.Reading:
         """The KPI over an earlier period; state `no_history` where the data begin later: no record is no zero."""
@@ -119,7 +120,7 @@ class View:
         """The day whose end (a stock) or whose customers (a cohort) the KPI counts; None: all days of the period."""
         return query.counted_on(self.snapshot, kpi, self.filter(period))
 
-    def unsplit(self, kpi: Kpi) -> tuple[str, ...]:
+    def unsplit(self, kpi: Kpi | Table) -> tuple[str, ...]:
         """Dimensions filtered by that the KPI does not know: it has no value under this filter."""
         return tuple(name for name, _ in self.choice.where if name not in kpi.dimensions)
 
@@ -185,13 +186,9 @@ class View:
         return _sums(key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period))
 
     def table(self, one: Table) -> pl.DataFrame:
-        """The table of a view of sql/views; slices that its fact does not know are left out of its filter."""
-        wanted = self.filter()
-        known = Filter(
-            wanted.date_from, wanted.date_to, {k: v for k, v in wanted.where.items() if k in one.dimensions}
-        )
+        """The table of a view of sql/views under the filter, which must name no slice that its fact does not know."""
         key = (*self._key(None), one.id, one.version)
-        return _values(key, lambda: query.view(self.snapshot, self.scope, one, known))
+        return _values(key, lambda: query.view(self.snapshot, self.scope, one, self.filter()))
 
     def missing(self, one: Kpi | Table) -> tuple[str, ...]:
         """The exports that a KPI or a view needs and that no source has brought."""

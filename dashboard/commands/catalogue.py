@@ -23,13 +23,11 @@ LISTED = ("kpi", "type", "label_zh", "label_en", "unit", "page", "datasets", "ca
 
 def show_list(form: shared.Format) -> None:
     """Every KPI, view and card, with the rows of the catalogue that each answers."""
-    rows = [_listed(one) for one in _everything().values()]
+    rows = [_listed(one, is_text=form == "csv") for one in _everything().values()]
     if form == "table":
         shown = [{**row, "label": row[f"label_{LANG}"]} for row in rows]
         shared.show_rows(shown, TABLE, form)
         return
-    if form == "csv":
-        rows = [{**row, **{name: " ".join(map(str, row[name])) for name in LISTED[-2:]}} for row in rows]  # type: ignore[call-overload]
     shared.show_rows(rows, LISTED, form)
 
 
@@ -40,20 +38,23 @@ def _everything() -> dict[str, Kpi | View | Card]:
     return {**load_kpis(), **load_views(), **load_cards()}
 
 
-def _listed(one: Kpi | View | Card) -> dict[str, object]:
+def _listed(one: Kpi | View | Card, *, is_text: bool) -> dict[str, object]:
+    """One line of the list; a cell of text holds several things with blanks between."""
     from ingestion.warehouse.kpis import Kpi
-    from ingestion.warehouse.views import View
+    from ingestion.warehouse.views import Card
 
-    kind = "kpi" if isinstance(one, Kpi) else "view" if isinstance(one, View) else "card"
+    is_card = isinstance(one, Card)
+    datasets = () if isinstance(one, Card) else one.datasets
+    rows = one.catalogue_rows
     return {
         "kpi": one.id,
-        "type": kind,
+        "type": "kpi" if isinstance(one, Kpi) else "card" if is_card else "view",
         "label_zh": one.label["zh"],
         "label_en": one.label["en"],
         "unit": one.unit if isinstance(one, Kpi) else None,
-        "page": None if kind == "card" else one.page,  # type: ignore[union-attr]
-        "datasets": [] if kind == "card" else list(one.datasets),  # type: ignore[union-attr]
-        "catalogue_rows": list(one.catalogue_rows),
+        "page": None if isinstance(one, Card) else one.page,
+        "datasets": " ".join(datasets) if is_text else list(datasets),
+        "catalogue_rows": " ".join(map(str, rows)) if is_text else list(rows),
     }
 
 

@@ -46,6 +46,7 @@ def kpi(
         return
     entry = catalogue.find(kpi)
     wanted = _filter(date_from, date_to, where)
+    _check_one_question(bool(by) or period != "total", why=bool(why_by), passport=as_passport, restated=restated)
     settings = shared.settings(home)
     if not isinstance(entry, Kpi):
         is_split = bool(by or why_by or as_passport or restated) or period != "total"
@@ -95,6 +96,13 @@ def _show_table(kpi: Kpi, asked: Filter, rows: list[dict[str, object]], by: list
     typer.echo(t("cli.kpi.title", label=kpi.label[LANG], kpi=kpi.id, **dates, as_of=when, zone=zone))
     told = [shown(row) for row in rows]
     shared.show_rows(told, list(told[0]), "table", zone)
+
+
+def _check_one_question(is_split: bool, **asked: bool) -> None:
+    """One question at a time: an option that would be passed over in silence is refused."""
+    options = [f"--{name}" for name, is_asked in asked.items() if is_asked]
+    if len(options) > 1 or (is_split and options and options != ["--passport"]):
+        shared.fail(t("cli.errors.one_question", options=" ".join(options)), shared.USAGE)
 
 
 def _show_other(entry: View | Card, home: Path, wanted: Filter, form: shared.Format, *, is_split: bool) -> None:

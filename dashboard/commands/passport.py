@@ -94,9 +94,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8-sig")
         told = json.loads(text)
-        is_one = {"run_id", "snapshot", "sql", "parameters", "result", "rows", "files", "datasets", "label"} <= set(
-            told
-        )
+        is_one = set(told) >= NEEDED
     except (OSError, ValueError, TypeError):
         is_one = False
     if not is_one:

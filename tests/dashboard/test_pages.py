@@ -339,3 +339,5 @@ def test_a_view_is_worked_out_only_when_asked_for(open_page: OpenPage) -> None:
     page.toggle(key="table_response_by_priority").set_value(True).run()
     assert not page.exception
     assert len(page.dataframe) == tables + 1
+    # The page has no filter bar: which dates the table is of stands above it.
+    assert "2024-07-01 – 2025-06-30" in captions(page)
