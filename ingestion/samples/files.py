@@ -1,7 +1,7 @@
 """Frames written as the files a company would export."""
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,8 @@ import pyarrow.parquet as pq
 import xlsxwriter
 
 _GZIP_LEVEL: Final = 6
+_SLICE: Final = 50_000
+"""Rows turned to text at a time, so that memory stays flat at millions."""
 
 
 class Out:
@@ -20,14 +22,19 @@ class Out:
         self._folder = folder
         self._until = until
 
-    def csv(self, feed: str, frame: pl.DataFrame, encoding: str = "utf-8") -> None:
-        text = frame.write_csv(float_precision=2)
-        self._path(feed, "csv").write_bytes(text.encode(encoding))
+    def csv(self, feed: str, frames: pl.DataFrame | Iterable[pl.DataFrame], encoding: str = "utf-8") -> None:
+        with self._path(feed, "csv").open("wb") as file:
+            for text in _texts(frames):
+                file.write(text.encode(encoding))
 
     def csv_gz(self, feed: str, frame: pl.DataFrame) -> None:
-        # Without a time stamp inside, equal rows give equal bytes.
-        packed = gzip.compress(frame.write_csv(float_precision=2).encode(), compresslevel=_GZIP_LEVEL, mtime=0)
-        self._path(feed, "csv.gz").write_bytes(packed)
+        # Without name and time inside, equal rows give equal bytes.
+        with (
+            self._path(feed, "csv.gz").open("wb") as file,
+            gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed,
+        ):
+            for text in _texts(frame):
+                packed.write(text.encode())
 
     def ndjson(self, feed: str, frame: pl.DataFrame) -> None:
         frame.write_ndjson(self._path(feed, "ndjson"))
@@ -56,3 +63,12 @@ class Out:
 
     def _path(self, feed: str, extension: str) -> Path:
         return self._folder / f"{feed}-{self._until.isoformat()}.{extension}"
+
+
+def _texts(frames: pl.DataFrame | Iterable[pl.DataFrame]) -> Iterator[str]:
+    """The rows of all frames as lines, the headings once."""
+    is_first = True
+    for frame in [frames] if isinstance(frames, pl.DataFrame) else frames:
+        for rows in frame.iter_slices(_SLICE) if len(frame) else [frame]:
+            yield rows.write_csv(float_precision=2, include_header=is_first)
+            is_first = False

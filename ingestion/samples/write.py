@@ -94,7 +94,7 @@ def _write_sales(out: Out, seed: int, world: World) -> Frames:
 
 
 def _write_service(out: Out, seed: int, world: World) -> Frames:
-    out.csv("tickets", pl.concat(out.parquet_beside("ticket_events", event_blocks(seed, world))))
+    out.csv("tickets", out.parquet_beside("ticket_events", event_blocks(seed, world)))
     visits = visit_frame(subject_rng(seed, "diagnoses"), world.span, world.visits, world.crew)
     out.csv("visits", visits, encoding="gb18030")
     rng = subject_rng(seed, "complaint texts")
