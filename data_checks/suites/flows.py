@@ -112,7 +112,6 @@ _SCORED = _staged("tickets", f"csat_score is not null and source not in ({_SURVE
 # Fact -> the rows of staging it must hold. A visit or an answer whose ticket or survey is not there has no slices.
 _HELD = {
     "tickets": _staged("tickets"),
-    "ticket_events": _staged("ticket_events"),
     "visits": _staged("visits", _in_staging("tickets", "ticket_key")),
     "orders": _staged("orders"),
     "complaints": _staged("complaints"),
@@ -129,6 +128,14 @@ _OPTIONAL = tuple(
 
 FLOWS: Mapping[str, tuple[Flow, ...]] = {
     "core.dim_datasets": _OPTIONAL,
+    "core.fct_ticket_histories": (
+        Flow("raw.ticket_events → staging.stg_ticket_events", _staged("ticket_events"), _entities("ticket_events")),
+        Flow(
+            "staging.stg_ticket_events → core.fct_ticket_histories",
+            "select coalesce(sum(event_count), 0) from {batch}",
+            _staged("ticket_events"),
+        ),
+    ),
     **{
         f"core.fct_{dataset}": (
             Flow(f"raw.{dataset} → staging.stg_{dataset}", _staged(dataset), _entities(dataset)),

@@ -68,7 +68,7 @@ _LEDGER = {
 
 def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterable[Model]) -> None:
     """Fill schema `meta` of the snapshot."""
-    published = [model for model in models if model.schema != "staging"]
+    published = [model for model in models if model.is_published]
     con.execute("create schema if not exists meta")
     con.execute(
         """create table meta.run as select
@@ -150,8 +150,8 @@ def write_people(con: duckdb.DuckDBPyConnection, file: Path, built: Iterable[Mod
     con.execute("detach people")
 
 
-def refuse_personal_columns(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
-    """Prove that no published table has a personal column.
+def refuse_personal_columns(con: duckdb.DuckDBPyConnection, catalogs: Iterable[str]) -> None:
+    """Prove that no table beyond staging has a personal column, published or only read by what is.
 
     Raises:
         PersonalColumn: a model selects one.
@@ -159,8 +159,9 @@ def refuse_personal_columns(con: duckdb.DuckDBPyConnection, catalog: str) -> Non
     personal = {column.name for each in datasets().values() for column in each.columns if column.is_personal}
     rows = con.execute(
         """select schema_name || '.' || table_name, column_name from duckdb_columns()
-        where database_name = ? and schema_name in ('core', 'marts') and list_contains(?, column_name)""",
-        [catalog, sorted(personal)],
+        where list_contains(?, database_name) and list_contains(?, column_name)
+            and schema_name in ('core', 'marts')""",
+        [list(catalogs), sorted(personal)],
     ).fetchall()
     for model, column in rows:
         raise PersonalColumn(model=model, column=column)

@@ -1,7 +1,9 @@
 """The builder: plain SELECT files of sql/ in, tables out, in the order of their references, grains verified.
 
 A model is `sql/<folder>/<name>.sql`, known as `<folder>.<name>`. Its header must say what a row is
-(`-- grain: ticket_key`), and a mart also which column decides who may see a row (`-- access: region`).
+(`-- grain: ticket_key`), and a mart also which column decides who may see a row (`-- access: region`). Where only
+other models read it, `-- keep: build` keeps it out of what is published, as staging is; one that only puts published
+rows together is published as a view (`-- keep: view`): no row is stored twice.
 """
 
 from __future__ import annotations
@@ -49,7 +51,7 @@ RUN_INPUTS = {
     ),
 }
 
-_HEADER = re.compile(r"^--\s*(grain|access):\s*(.+?)\s*$", re.MULTILINE)
+_HEADER = re.compile(r"^--\s*(grain|access|keep):\s*(.+?)\s*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +62,12 @@ class Model:
     sql: str
     grain: tuple[str, ...]
     access: str | None
+    # Readers of a snapshot find it there; else it is gone once the build is done.
+    is_published: bool
     # Tables it reads (`raw.tickets`), each with the places in the text where it is named.
     references: Mapping[str, tuple[int, ...]]
+    # Stored as its SELECT alone.
+    is_view: bool = False
 
     @property
     def schema(self) -> str:
@@ -81,7 +87,7 @@ def parse_model(model_name: str, sql: str) -> Model:
     """Read header and references of one model.
 
     Raises:
-        ModelInvalid: not one SELECT, no grain, or a mart without access.
+        ModelInvalid: not one SELECT, no grain, a mart without access, or one that is kept from its readers.
         PersonalColumn: a model beyond staging names a personal column.
     """
     header = dict(_HEADER.findall(sql))
@@ -95,6 +101,10 @@ def parse_model(model_name: str, sql: str) -> Model:
         raise ModelInvalid(model=model_name, reason="no `-- grain:` in the header")
     if model_name.startswith("marts.") and "access" not in header:
         raise ModelInvalid(model=model_name, reason="a mart needs `-- access:` in the header")
+    if header.get("keep", "build") not in ("build", "view") or (
+        "keep" in header and not model_name.startswith("core.")
+    ):
+        raise ModelInvalid(model=model_name, reason="`-- keep:` is build or view, and for core alone")
     if not model_name.startswith("staging."):
         _refuse_personal(model_name, statements[0])
     references: dict[str, tuple[int, ...]] = {}
@@ -103,7 +113,10 @@ def parse_model(model_name: str, sql: str) -> Model:
             full = f"{table.db}.{table.name}".lower()
             references[full] = (*references.get(full, ()), table.args["db"].meta["start"])
     grain = tuple(column.strip() for column in header["grain"].split(","))
-    return Model(model_name, sql, grain, header.get("access"), references)
+    is_published = not model_name.startswith("staging.") and header.get("keep") != "build"
+    return Model(
+        model_name, sql, grain, header.get("access"), is_published, references, is_view=header.get("keep") == "view"
+    )
 
 
 def _refuse_personal(model_name: str, statement: exp.Query) -> None:
@@ -138,6 +151,8 @@ def _load_models(sql_dir: Path) -> tuple[Model, ...]:
         for table in model.references:
             if table.partition(".")[0] in FOLDERS and table not in models:
                 raise ModelInvalid(model=model.name, reason=f"reads {table}, which does not exist")
+            if model.is_view and not (table in models and models[table].is_published):
+                raise ModelInvalid(model=model.name, reason=f"is a view of {table}, which is not published")
     order = TopologicalSorter({model.name: sorted(model.references) for model in models.values()})
     try:
         return tuple(models[each] for each in order.static_order() if each in models)
@@ -179,7 +194,10 @@ def create_inputs(con: duckdb.DuckDBPyConnection, catalog: str, sql_dir: Path | 
         (kpi.id, place, kpi.label["zh"], kpi.label["en"], *(getattr(kpi, name) for name in fields[4:]))
         for place, kpi in enumerate(load_kpis().values(), start=1)
     ]
-    con.executemany(f"insert into {catalog}.raw.kpis values ({', '.join('?' * len(fields))})", rows)
+    # One statement: a statement a row takes seven times as long.
+    one = f"({', '.join('?' * len(fields))})"
+    values = [value for row in rows for value in row]
+    con.execute(f"insert into {catalog}.raw.kpis values {', '.join([one] * len(rows))}", values)
 
 
 def _columns_of(file: Path) -> str:
@@ -189,9 +207,10 @@ def _columns_of(file: Path) -> str:
     return "{" + ", ".join(f"{literal(column)}: 'VARCHAR'" for column in header) + "}"
 
 
-def catalog_of(static: Iterable[str]) -> Callable[[str], str]:
-    """Where a table lives during a build: exports in the warehouse, staging and inputs in the scratch file."""
+def catalog_of(static: Iterable[str], built: Iterable[Model] = ()) -> Callable[[str], str]:
+    """Where a table lives during a build: exports in the warehouse, in the scratch file what no reader will need."""
     scratch = {f"raw.{stem}" for stem in (*RUN_INPUTS, *static)}
+    scratch |= {model.name for model in built if not model.is_published}
 
     def catalog(table: str) -> str:
         if table in scratch or table.startswith("staging."):
@@ -218,10 +237,13 @@ def build(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str],
 def create(
     con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str], str], *, empty: bool = False
 ) -> str:
-    """Create the table of one model, or only its columns; returns its full name."""
+    """Create the table of one model, or only its columns, or its view; returns its full name."""
     target = ".".join(part for part in (catalog(model.name), model.name) if part)
     con.execute(f"create schema if not exists {target.rpartition('.')[0]}")
-    con.execute(f"create table {target} as {model.sql_for(catalog)}{' with no data' if empty else ''}")
+    if model.is_view:
+        con.execute(f"create view {target} as {model.sql_for(catalog)}")
+    else:
+        con.execute(f"create table {target} as {model.sql_for(catalog)}{' with no data' if empty else ''}")
     return target
 
 

@@ -1,5 +1,7 @@
 -- Customers, each person once: ids that customer_links joins share one key. No name, no contact data.
 -- grain: customer_key
+-- by: customer_key
+-- shared: declares_churn
 -- Each column as the first says it that says anything, in the order in which the sources are believed.
 with
 records as (select * from core.dim_customer_records),

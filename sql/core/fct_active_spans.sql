@@ -1,5 +1,7 @@
 -- The stretches in which a customer is active, and when each ended with the customer's loss.
 -- grain: customer_key, active_from
+-- by: customer_key
+-- moves: lost_at is null
 -- Where the source declares losses: from sign-up (or first purchase) to churned_at. Elsewhere: from a purchase, or the
 -- ticket of someone who has bought, to the day on which tau days without another one have passed. lost_at is NULL while
 -- that has not happened.

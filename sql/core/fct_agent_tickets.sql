@@ -1,10 +1,13 @@
 -- Solved tickets, each credited to the one agent who held it when it was first solved, with what became of it.
 -- grain: ticket_key
+-- by: ticket_key
+-- via: core.dim_staff.staff_key = self.staff_key
 -- Who held it: the last event that puts somebody in charge, at or before the solve; without one the last agent who
 -- wrote; with neither, and unless it was ever assigned, the ticket's own agent. Moved on, it credits who solved it.
 with
 tickets as (select * from core.fct_tickets where is_first_solved),
 events as (select * from staging.stg_ticket_events where agent_id is not null),
+histories as (select * from core.fct_ticket_histories),
 cited as (select source, ticket_key, source || ':' || knowledge_id as article_key from staging.stg_tickets),
 answers as (select * from core.fct_survey_answers where is_rating and ticket_key is not null),
 staff as (select * from core.dim_staff),
@@ -12,21 +15,38 @@ reviewed as (select distinct ticket_key from staging.stg_qa_reviews),
 sources as (select * from raw.sources),
 run as (select * from raw.run),
 
-held as (
-    select tickets.ticket_key, events.agent_id
+holders as (
+    select
+        tickets.ticket_key, tickets.first_solved_at, histories.only_holder_id,
+        coalesce(histories.first_held_at <= tickets.first_solved_at and histories.only_holder_id is not null, false)
+            as is_clear
     from tickets
-    inner join events on tickets.ticket_key = events.ticket_key and events.occurred_at <= tickets.first_solved_at
-    where events.event_type not in ('message', 'call') or events.actor_role = 'agent'
+    inner join histories on tickets.ticket_key = histories.ticket_key
+    where histories.has_holder
+),
+
+-- Only where several held a ticket, their events have to be put in order.
+read_holders as (
+    select events.ticket_key, events.agent_id
+    from events
+    inner join holders on events.ticket_key = holders.ticket_key and events.occurred_at <= holders.first_solved_at
+    where not holders.is_clear and (events.event_type not in ('message', 'call') or events.actor_role = 'agent')
     qualify row_number() over (
-        partition by tickets.ticket_key
+        partition by events.ticket_key
         order by
             case when events.event_type in ('message', 'call') then 1 else 0 end,
             events.event_seq desc, events.occurred_at desc, events.event_type
     ) = 1
 ),
 
+held as (
+    select ticket_key, only_holder_id as agent_id from holders where is_clear
+    union all
+    select ticket_key, agent_id from read_holders
+),
+
 -- Where a ticket was handed on, its own agent is the last one, not the one who solved it.
-handed_on as (select distinct ticket_key from events where event_type = 'assigned'),
+handed_on as (select ticket_key from histories where is_handed_on),
 
 credited as (
     select

@@ -1,5 +1,7 @@
 -- How often agents took the word in public on each ticket: messages in a row count as one turn.
 -- grain: ticket_key
+-- by: ticket_key
+-- keep: build
 -- Up to 7 days after the first solve: what is said later must not change a value that has matured.
 with
 open_spans as (select * from core.fct_open_spans where span_no = 1),

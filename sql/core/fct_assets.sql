@@ -1,5 +1,11 @@
 -- Devices sold, and those replaced within their first year.
 -- grain: asset_key
+-- by: asset_key
+-- via: core.dim_customer_ids.named_key = staging.stg_assets.customer_key
+-- via: core.dim_products.product_key = staging.stg_assets.product_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
+-- moves: not is_first_year_over and sold_at <= new_as_of - interval 364 day
 -- first_year_end_date is the day the first year of 365 days was over: only then is it known whether a device came
 -- through it. A replacement counts from its approval. Slices are those of the owner when the device was sold.
 with

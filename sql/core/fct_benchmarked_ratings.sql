@@ -1,5 +1,6 @@
 -- Ratings beside the satisfaction that others report: the newest value known on the day of the rating.
 -- grain: survey_key
+-- by: survey_key
 with
 ratings as (select * from core.fct_survey_answers where is_rating),
 benchmarks as (select * from staging.stg_benchmarks where kpi = 'csat'),

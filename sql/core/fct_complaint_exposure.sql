@@ -1,5 +1,6 @@
 -- What complaints are measured against: a row a complaint, a row a ticket, a row a customer active as a month begins.
 -- grain: row_kind, unit_key, date
+-- keep: view
 -- Each row counts 1 in one of three columns, so that complaints, tickets and customers are cut by the same slices.
 -- A customer has no one channel or product and a complaint without a ticket has neither: both read unknown there.
 select
@@ -18,7 +19,6 @@ where is_counted
 union all
 select
     source, 'customer', customer_key, month_start,
-    region, area, tier, is_vip, channel, customer_type, product, product_group,
+    region, area, tier, is_vip, 'unknown', customer_type, 'unknown', 'unknown',
     0, 0, 1
 from core.fct_customer_months
-where is_active

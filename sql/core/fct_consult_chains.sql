@@ -1,20 +1,26 @@
 -- Consult tickets along the chain: opened, assigned, answered, solved, followed up (发起-分流-响应-解答-回访).
 -- grain: ticket_key
+-- by: ticket_key
+-- shared: telling_sources
+-- moves: followed_up_at is null or is_chain_maturing or is_open
 -- A follow-up is a survey sent, or an agent's call, message or notice, after the final solve. Each stage's seconds run
 -- on the calendar from the stamp before it to its own; to as_of where it is still to come (is_... false). NULL: the
 -- stage has not begun, was skipped, or its stamps contradict each other.
 with
+run as (select as_of from raw.run),
 tickets as (
-    select * from core.fct_tickets
+    select tickets.*, run.as_of
+    from core.fct_tickets as tickets
+    cross join run
     where is_counted and (kind = 'consult' or (kind = 'unknown' and scene = 'consult'))
 ),
-events as (select * from core.fct_ticket_events),
+events as (select * from staging.stg_ticket_events),
 -- Whoever never exports assignments, or answers, does not say that there were none.
 telling_sources as (
-    select distinct events.source
-    from events
-    inner join core.dim_datasets as datasets on events.source = datasets.source and datasets.dataset = 'replies'
-    where events.event_type = 'assigned'
+    select distinct histories.source
+    from core.fct_ticket_histories as histories
+    inner join core.dim_datasets as datasets on histories.source = datasets.source and datasets.dataset = 'replies'
+    where histories.is_assigned
 ),
 
 assignments as (

@@ -9,7 +9,7 @@ calls as (select * from staging.stg_calls),
 sessions as (select * from staging.stg_chat_sessions),
 tickets as (select * from core.fct_tickets),
 ticket_records as (select ticket_key, opened_by from staging.stg_tickets),
-events as (select * from staging.stg_ticket_events),
+histories as (select * from core.fct_ticket_histories),
 customer_ids as (select * from core.dim_customer_ids),
 customers as (select * from core.dim_customers),
 tier_spans as (select * from core.dim_tier_spans),
@@ -144,24 +144,15 @@ judged as (
     from sliced
 ),
 
-solving as (
-    select
-        ticket_key,
-        bool_or(actor_role in ('bot', 'customer')) as is_solved_by_machine,
-        bool_or(coalesce(actor_role, 'agent') = 'agent') as is_solved_by_agent
-    from events
-    where event_type in ('created', 'status') and status in ('solved', 'closed')
-    group by ticket_key
-),
-
 ticket_contacts as (
     select
         tickets.*,
-        coalesce(solving.is_solved_by_machine and not solving.is_solved_by_agent, false)
+        coalesce(histories.is_solved_by_machine and not histories.is_solved_by_agent, false)
             and tickets.agent_turn_count = 0 and not tickets.has_visit and tickets.is_resolved as is_self_solved,
-        cast(date_diff('second', tickets.created_at, tickets.as_of) as bigint) as age_seconds
+        cast(date_diff('second', tickets.created_at, run.as_of) as bigint) as age_seconds
     from tickets
-    left join solving on tickets.ticket_key = solving.ticket_key
+    cross join run
+    left join histories on tickets.ticket_key = histories.ticket_key
     where tickets.is_counted
 )
 

@@ -1,5 +1,6 @@
 -- Where two sources speak of one customer: the value that is believed, and what each other source says.
 -- grain: customer_key, column_name, other_source
+-- by: customer_key
 -- Case and blanks around a value make no difference. Nothing personal: no name, no contact data.
 with
 all_records as (select * from core.dim_customer_records),

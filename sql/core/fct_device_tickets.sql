@@ -1,5 +1,9 @@
 -- Tickets about a known device: was it under warranty, did it report its fault itself, and before its owner did?
 -- grain: ticket_key
+-- by: ticket_key
+-- via: staging.stg_iot_alerts.asset_key = core.fct_tickets.asset_key
+-- via: staging.stg_assets.asset_key = core.fct_tickets.asset_key
+-- near: core.fct_tickets.asset_key
 -- Proactive: an alert opened the ticket, before any message of the customer and with no ticket of his on the same device
 -- still open. An alert came first where a true one was raised in the 30 d before the customer reported (or before the
 -- ticket that it opened) and since the last repair ticket of the device; its lead runs from the earliest such alert.
@@ -8,15 +12,8 @@ tickets as (select * from core.fct_tickets where is_counted and asset_key is not
 ticket_records as (select ticket_key, opened_by from staging.stg_tickets),
 assets as (select * from staging.stg_assets),
 alerts as (select * from staging.stg_iot_alerts where not coalesce(is_false, false)),
-events as (select * from staging.stg_ticket_events),
+histories as (select ticket_key, first_customer_at from core.fct_ticket_histories),
 run as (select * from raw.run),
-
-customer_messages as (
-    select ticket_key, min(occurred_at) as first_message_at
-    from events
-    where event_type in ('message', 'call') and actor_role = 'customer'
-    group by ticket_key
-),
 
 joined as (
     select
@@ -24,11 +21,11 @@ joined as (
         coalesce(assets.is_connected, false) as is_connected, assets.warranty_end_at, assets.sold_at,
         coalesce(ticket_records.opened_by, 'customer') as opened_by,
         case when coalesce(ticket_records.opened_by, 'customer') = 'customer' then tickets.created_at
-            else customer_messages.first_message_at end as reported_at
+            else histories.first_customer_at end as reported_at
     from tickets
     inner join assets on tickets.asset_key = assets.asset_key
     left join ticket_records on tickets.ticket_key = ticket_records.ticket_key
-    left join customer_messages on tickets.ticket_key = customer_messages.ticket_key
+    left join histories on tickets.ticket_key = histories.ticket_key
 ),
 
 alert_tickets as (

@@ -1,5 +1,8 @@
 -- Tickets whose first field visit has a result: was the fault gone for good after it?
 -- grain: ticket_key
+-- by: ticket_key
+-- near: core.fct_tickets.asset_key
+-- moves: is_maturing
 -- Fixed at first means: result fixed, no second visit and no new repair ticket on the same device within 30 days.
 -- A second visit counts from its dispatch, which never moves: by its end it could leave the 30 days afterwards.
 -- Waiting for a part, no access and cancelled count as not fixed. A new ticket with another known fault is another

@@ -1,5 +1,10 @@
 -- Planned and held contacts with customers: care, coupons, interviews, inspections, follow-ups, training.
 -- grain: interaction_key
+-- by: interaction_key
+-- via: core.dim_customer_ids.named_key = staging.stg_interactions.customer_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
+-- moves: due_at > old_as_of - interval 3 day or is_coupon_maturing
 -- A contact is due once its whole local day has passed, and on time when it was held on that day or before: who plans
 -- by the day must not be late at a minute past midnight. Slices are those of the day it was held, else planned for.
 with
@@ -43,8 +48,7 @@ select
     coalesce(tier_spans.region, 'unknown') as region, coalesce(regions.area, 'unknown') as area,
     coalesce(tier_spans.tier, 'unknown') as tier, coalesce(tiers.is_vip, false) as is_vip,
     -- A contact is about the customer, not about one ticket or product.
-    'unknown' as channel, coalesce(customers.customer_type, 'unknown') as customer_type,
-    'unknown' as product, 'unknown' as product_group,
+    coalesce(customers.customer_type, 'unknown') as customer_type,
     judged.occurred_at is not null as is_held,
     -- A visit (拜访) is face to face unless the export says otherwise.
     judged.occurred_at is not null and coalesce(judged.is_in_person, judged.kind = 'visit') as is_in_person,

@@ -1,5 +1,7 @@
 -- Each complaint on each local day at whose end it was open.
 -- grain: complaint_key, date
+-- by: complaint_key
+-- moves: in core.fct_complaints: resolved_at is null
 with
 complaints as (select * from core.fct_complaints where is_counted),
 run as (select * from raw.run),

@@ -1,5 +1,7 @@
 -- Each ticket on each local day at whose end it was open.
 -- grain: ticket_key, date
+-- by: ticket_key
+-- moves: in core.fct_open_spans: ended_at is null
 -- From the history, not from a snapshot: a day long past reads today as it read then. Ends with the last complete day.
 with
 open_spans as (select * from core.fct_open_spans),

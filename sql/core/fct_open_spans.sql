@@ -1,82 +1,67 @@
 -- The stretches of time in which a ticket was open: one, or one more for each reopening.
 -- grain: ticket_key, span_no
+-- by: ticket_key
+-- keep: build
 -- ended_at is NULL while open. With status events the history speaks; without, the ticket's own times. A ticket that
 -- is called solved without any time of it has a stretch of no length and is_end_known = false.
 with
-tickets as (select * from staging.stg_tickets),
--- A call or notice may carry a word in its status column too; only these two kinds of event move a ticket.
--- Of a creation and a change of status that share an instant, the change says what holds from then on.
-status_events as (
-    select ticket_key, event_seq, occurred_at, max_by(status, event_type) as status
-    from staging.stg_ticket_events
-    where status is not null and event_type in ('created', 'status')
-    group by ticket_key, event_seq, occurred_at
-),
-
-with_history as (select distinct ticket_key from status_events),
-
-last_moves as (
-    select ticket_key, event_seq, occurred_at, status
-    from status_events
-    qualify row_number() over (partition by ticket_key order by event_seq desc, occurred_at desc) = 1
+tickets as (
+    select
+        ticket_key, created_at, coalesce(resolved_at, closed_at) as ended_at,
+        status in ('solved', 'closed', 'cancelled') as is_ended,
+        status in ('new', 'open', 'pending', 'on_hold') as is_running
+    from staging.stg_tickets
 ),
 
 moves as (
-    -- A ticket is open from its creation, whatever its first event says.
+    select
+        ticket_key, event_seq, moved_at, next_at,
+        status not in ('solved', 'closed', 'cancelled') as is_open,
+        -- A ticket is open from its creation, whatever its first event says.
+        coalesce(status_before not in ('solved', 'closed', 'cancelled'), true) as was_open
+    from core.fct_status_moves
+),
+
+-- The last move of a history, which may stop short of the end that the ticket itself tells of.
+last_moves as (select ticket_key, event_seq, moved_at, is_open from moves where next_at is null),
+
+changes as (
     select ticket_key, cast(-1 as bigint) as event_seq, created_at as moved_at, true as is_open, true as is_known
     from tickets
     union all
-    select
-        status_events.ticket_key, status_events.event_seq, status_events.occurred_at,
-        status_events.status not in ('solved', 'closed', 'cancelled'), true
-    from status_events
-    inner join tickets on status_events.ticket_key = tickets.ticket_key
-    union all
-    select
-        tickets.ticket_key, cast(0 as bigint), coalesce(tickets.resolved_at, tickets.closed_at, tickets.created_at),
-        false, tickets.resolved_at is not null or tickets.closed_at is not null
-    from tickets
-    left join with_history on tickets.ticket_key = with_history.ticket_key
-    where with_history.ticket_key is null
-        and (
-            tickets.status in ('solved', 'closed', 'cancelled')
-            or (
-                tickets.status not in ('new', 'open', 'pending', 'on_hold')
-                and (tickets.resolved_at is not null or tickets.closed_at is not null)
-            )
-        )
-    union all
-    -- A history that stops short of the end the ticket itself tells of.
-    select
-        tickets.ticket_key, last_moves.event_seq + 1, coalesce(tickets.resolved_at, tickets.closed_at), false, true
-    from tickets
-    inner join last_moves on tickets.ticket_key = last_moves.ticket_key
-    where tickets.status in ('solved', 'closed', 'cancelled')
-        and last_moves.status not in ('solved', 'closed', 'cancelled')
-        and coalesce(tickets.resolved_at, tickets.closed_at) >= last_moves.occurred_at
-),
-
-turns as (
-    select
-        ticket_key, event_seq, moved_at, is_open, is_known,
-        lag(is_open) over (partition by ticket_key order by event_seq, moved_at) as was_open
+    select moves.ticket_key, moves.event_seq, moves.moved_at, moves.is_open, true
     from moves
+    inner join tickets on moves.ticket_key = tickets.ticket_key
+    where moves.is_open <> moves.was_open
+    union all
+    select
+        tickets.ticket_key, coalesce(last_moves.event_seq + 1, 0), coalesce(tickets.ended_at, tickets.created_at),
+        false, tickets.ended_at is not null
+    from tickets
+    left join last_moves on tickets.ticket_key = last_moves.ticket_key
+    where case
+        when last_moves.ticket_key is null
+            then tickets.is_ended or (not tickets.is_running and tickets.ended_at is not null)
+        else tickets.is_ended and last_moves.is_open and tickets.ended_at >= last_moves.moved_at
+    end
 ),
 
-changes as (
+followed as (
     select
-        ticket_key, event_seq, moved_at, is_open,
+        ticket_key, moved_at, is_open,
+        sum(case when is_open then 1 else 0 end) over (
+            partition by ticket_key order by event_seq, moved_at rows between unbounded preceding and current row
+        ) as span_no,
         lead(moved_at) over (partition by ticket_key order by event_seq, moved_at) as next_moved_at,
         lead(is_known) over (partition by ticket_key order by event_seq, moved_at) as is_next_known
-    from turns
-    where was_open is null or was_open <> is_open
+    from changes
 )
 
 select
     ticket_key,
-    cast(row_number() over (partition by ticket_key order by event_seq, moved_at) as integer) as span_no,
+    cast(span_no as integer) as span_no,
     moved_at as opened_at,
     next_moved_at as ended_at,
     coalesce(is_next_known, true) as is_end_known
-from changes
+from followed
 where is_open

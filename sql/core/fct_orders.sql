@@ -1,5 +1,12 @@
 -- Orders with the customer's slices as of the order, and whether they count as a purchase.
 -- grain: order_key
+-- by: order_key
+-- via: core.dim_customer_ids.named_key = staging.stg_orders.customer_key
+-- via: staging.stg_customers.customer_key = staging.stg_orders.customer_key
+-- via: core.dim_products.product_key = staging.stg_orders.product_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
+-- shared: payment_told
 -- A purchase is a sale that was paid and not wholly taken back: free replacements and parts after a repair are no
 -- loyalty. The amount is the order's own, else the sum of its lines; currencies are never mixed.
 with

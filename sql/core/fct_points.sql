@@ -1,5 +1,9 @@
 -- Entries of the points ledger: what was issued, redeemed or expired, with the customer's slices then.
 -- grain: entry_key
+-- by: entry_key
+-- via: core.dim_customer_ids.named_key = staging.stg_points_ledger.customer_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
 -- Issued are points for a purchase, a survey or a referral, less those taken back when it was undone. Adjustments are
 -- neither issued nor redeemed; they only move the balance.
 with
@@ -25,8 +29,7 @@ select
     dated.source, dated.entry_key, dated.person_key as customer_key, dated.occurred_at, dated.occurred_date,
     coalesce(tier_spans.region, 'unknown') as region, coalesce(regions.area, 'unknown') as area,
     coalesce(tier_spans.tier, 'unknown') as tier, coalesce(tiers.is_vip, false) as is_vip,
-    'unknown' as channel, coalesce(customers.customer_type, 'unknown') as customer_type,
-    'unknown' as product, 'unknown' as product_group,
+    coalesce(customers.customer_type, 'unknown') as customer_type,
     dated.reason, cast(dated.points as bigint) as points,
     cast(case when dated.reason in ('purchase', 'survey', 'referral') then dated.points else 0 end as bigint)
         as issued_points,

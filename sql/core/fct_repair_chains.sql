@@ -9,7 +9,7 @@
 with
 tickets as (select * from core.fct_tickets where kind = 'repair' and is_counted),
 visits as (select * from core.fct_visits),
-events as (select * from core.fct_ticket_events),
+events as (select * from staging.stg_ticket_events),
 status_spans as (select * from core.fct_status_spans),
 interactions as (select * from staging.stg_interactions),
 customer_ids as (select * from core.dim_customer_ids),
@@ -119,7 +119,7 @@ promised as (
         progress.last_changed_at, progress.is_told_each_time,
         pendings.customer_pending_seconds,
         sla.limit_seconds as dispatch_limit_seconds, sla.clock as dispatch_clock, sla.calendar_id,
-        run.business_timezone
+        run.as_of, run.business_timezone
     from tickets
     cross join run
     left join stages on tickets.ticket_key = stages.ticket_key
@@ -217,7 +217,7 @@ select
         as is_dispatch_waiting,
     dispatched_at is not null and coalesce(dispatch_seconds <= dispatch_limit_seconds, false) as is_dispatched_in_time,
 
-    resolved_at, response_start_at, first_response_at, is_response_expected, as_of,
+    resolved_at, response_start_at, first_response_at, is_response_expected,
     is_dispatch_told, is_acceptance_told,
     broken_at,
     is_acceptance_told and not is_open and is_old_enough as is_chain_matured,

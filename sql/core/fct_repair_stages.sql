@@ -1,5 +1,7 @@
 -- Each stage of each repair that has begun, against its own promise in policies/sla.csv.
 -- grain: ticket_key, stage
+-- by: ticket_key
+-- moves: not is_done
 -- record (the customer's word to the first answer), dispatch (reported to dispatched), arrival, repair, acceptance, follow_up: each
 -- begins where the one before it ended. A ticket closed before its engineer came owes no further step up to the repair;
 -- acceptance and follow-up are owed after closing too. Stamps in the wrong order have no duration and do not count.
@@ -12,28 +14,28 @@ run as (select * from raw.run),
 stages as (
     select
         ticket_key, 'record' as stage, 1 as stage_no, 'stage_record' as metric,
-        response_start_at as started_at, first_response_at as ended_at, coalesce(resolved_at, as_of) as last_at
+        response_start_at as started_at, first_response_at as ended_at, resolved_at as last_at
     from chains where is_response_expected
     union all
-    select ticket_key, 'dispatch', 2, 'dispatch', created_at, dispatched_at, as_of
+    select ticket_key, 'dispatch', 2, 'dispatch', created_at, dispatched_at, cast(null as timestamp)
     from chains where is_dispatch_told and (dispatched_at is not null or is_open)
     union all
-    select ticket_key, 'arrival', 3, 'stage_arrival', dispatched_at, arrived_at, coalesce(resolved_at, as_of)
+    select ticket_key, 'arrival', 3, 'stage_arrival', dispatched_at, arrived_at, resolved_at
     from chains
     union all
-    select ticket_key, 'repair', 4, 'stage_repair', arrived_at, repaired_at, coalesce(resolved_at, as_of)
+    select ticket_key, 'repair', 4, 'stage_repair', arrived_at, repaired_at, resolved_at
     from chains
     union all
-    select ticket_key, 'acceptance', 5, 'stage_acceptance', repaired_at, accepted_at, as_of
+    select ticket_key, 'acceptance', 5, 'stage_acceptance', repaired_at, accepted_at, cast(null as timestamp)
     from chains where is_acceptance_told
     union all
-    select ticket_key, 'follow_up', 6, 'stage_follow_up', accepted_at, contacted_at, as_of from chains
+    select ticket_key, 'follow_up', 6, 'stage_follow_up', accepted_at, contacted_at, cast(null as timestamp) from chains
 ),
 
 promised as (
     select
         chains.*, stages.stage, stages.stage_no, stages.started_at, stages.ended_at,
-        coalesce(stages.ended_at, stages.last_at) as counted_to,
+        coalesce(stages.ended_at, stages.last_at, run.as_of) as counted_to,
         sla.limit_seconds, coalesce(sla.clock, 'calendar') as clock, coalesce(sla.calendar_id, 'office') as calendar_id,
         run.business_timezone
     from stages

@@ -115,7 +115,7 @@ select
     sliced.experience_key, sliced.kind, sliced.customer_key, sliced.happened_at, sliced.happened_date,
     sliced.known_region as region, coalesce(regions.area, 'unknown') as area,
     sliced.tier, coalesce(tiers.is_vip, false) as is_vip,
-    'unknown' as channel, sliced.customer_type, 'unknown' as product, 'unknown' as product_group,
+    sliced.customer_type,
     case
         when sliced.tenure_seconds < 90 * 86400 then 'under_90_days'
         when sliced.tenure_seconds < 365 * 86400 then 'under_1_year'

@@ -39,16 +39,22 @@ employed as (
 ),
 
 touches as (
-    select sources.customer_namespace || ':' || events.agent_id as staff_key, events.occurred_at as touched_at
-    from events
-    inner join sources on events.source = sources.source
+    select source, agent_id, occurred_at as touched_at from events
     union all
-    select sources.customer_namespace || ':' || visits.engineer_id, visits.arrived_at
-    from visits
-    inner join sources on visits.source = sources.source
-    where visits.arrived_at is not null
-    union all
-    select staff_key, solved_at from credits
+    select source, engineer_id, arrived_at from visits where arrived_at is not null
+),
+
+-- The first and the last of a day tell all that is asked of them.
+touched_days as (
+    select
+        touches.source, touches.agent_id,
+        cast(touches.touched_at at time zone 'UTC' at time zone run.business_timezone as date) as date,
+        min(touches.touched_at) as first_at, max(touches.touched_at) as last_at
+    from touches
+    cross join run
+    group by
+        touches.source, touches.agent_id,
+        cast(touches.touched_at at time zone 'UTC' at time zone run.business_timezone as date)
 ),
 
 solved as (
@@ -80,22 +86,30 @@ first_shifts as (select staff_key, min(date) as first_shift_date from shifts gro
 
 roster_end as (select max(date) as last_shift_date from shifts),
 
-local_touches as (
-    select
-        touches.staff_key, touches.touched_at,
-        cast(touches.touched_at at time zone 'UTC' at time zone run.business_timezone as date) as date
-    from touches
-    cross join run
+handling_days as (
+    select sources.customer_namespace || ':' || touched_days.agent_id as staff_key, touched_days.date,
+        touched_days.first_at, touched_days.last_at
+    from touched_days
+    inner join sources on touched_days.source = sources.source
+    union all
+    select staff_key, solved_date, min(solved_at), max(solved_at) from credits group by staff_key, solved_date
 ),
 
 -- After midnight a night shift is still the one of the day before.
 handled as (
-    select distinct local_touches.staff_key, coalesce(nights.date, local_touches.date) as date
-    from local_touches
+    select handling_days.staff_key, nights.date
+    from handling_days
+    inner join shifts as nights
+        on handling_days.staff_key = nights.staff_key
+        and handling_days.date = cast(nights.date + interval '1 day' as date)
+        and handling_days.first_at < nights.last_end_at
+    union
+    select handling_days.staff_key, handling_days.date
+    from handling_days
     left join shifts as nights
-        on local_touches.staff_key = nights.staff_key
-        and local_touches.date = cast(nights.date + interval '1 day' as date)
-        and local_touches.touched_at < nights.last_end_at
+        on handling_days.staff_key = nights.staff_key
+        and handling_days.date = cast(nights.date + interval '1 day' as date)
+    where nights.staff_key is null or handling_days.last_at >= nights.last_end_at
 ),
 
 verdicts as (
@@ -160,8 +174,7 @@ peers as (
 
 select
     worked.source, worked.staff_key, worked.staff_id, worked.date,
-    worked.region, worked.area, 'unknown' as tier, false as is_vip, 'unknown' as channel, 'unknown' as customer_type,
-    'unknown' as product, 'unknown' as product_group, worked.team, worked.outlet, worked.role,
+    worked.region, worked.area, worked.team, worked.outlet, worked.role,
     worked.staff_group, worked.is_front_line,
     worked.is_capable, worked.is_drilled, worked.is_on_shift, worked.is_handling,
     -- Whole days of experience, so that no fraction of a year is added up: three years are 1,095.75 days.

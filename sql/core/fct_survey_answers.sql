@@ -1,5 +1,10 @@
 -- Scores given, one row a survey and dimension asked about. No comments.
 -- grain: survey_key, dimension
+-- by: survey_key
+-- key: staging.stg_tickets = ticket_key
+-- near: core.fct_surveys.ticket_key
+-- near: core.fct_surveys.order_key
+-- near: core.fct_surveys.customer_key
 -- is_rating: the one overall score on the scale 1 to 5 that counts for its ticket or order: the last of those that
 -- came within 7 days of being asked. Other scales are kept and never averaged in. NPS is about the relationship: an
 -- answer on 0 to 10 given right after a ticket or an order asks something else and is not mixed in.

@@ -1,5 +1,6 @@
 -- Surveys with the score that counts, and by what way they were asked: asked and answered stand in one row.
 -- grain: survey_key
+-- keep: view
 -- asked_date is the day the survey was sent, or the day of the answer where no export tells when it was sent.
 with
 surveys as (select * from core.fct_surveys),

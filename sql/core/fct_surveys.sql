@@ -1,5 +1,15 @@
 -- Surveys sent, what they were about, and whether they were answered in time.
 -- grain: survey_key
+-- by: survey_key
+-- key: core.fct_tickets = ticket_key
+-- key: staging.stg_tickets = ticket_key
+-- via: core.fct_tickets.ticket_key = staging.stg_surveys.ticket_key
+-- via: core.fct_orders.order_key = staging.stg_surveys.order_key
+-- via: core.dim_customer_ids.named_key = staging.stg_surveys.customer_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
+-- shared: survey_sources, followup_sources
+-- moves: sent_at > old_as_of - interval 8 day or responded_at > old_as_of - interval 3 day
 -- Where a source puts the score on the ticket and exports no surveys, each scored ticket stands in for one
 -- (sent_at unknown, so it has no part in the response rate). Slices are the ticket's, else the order's, else the
 -- customer's when it was sent. A low score is the lowest quarter of its scale (1 or 2 of 5), or a detractor's 0 to 6:

@@ -1,44 +1,34 @@
 -- How each counted ticket was handled: moves between teams, time without an owner, steps, escalation.
 -- grain: ticket_key
+-- by: ticket_key
+-- shared: owner_sources
+-- moves: in core.fct_tickets: is_open
 -- Each ..._known flag says whether the history can tell; where it cannot, the ticket is in neither side of the rate.
 -- Moves count up to the solution: what happens to a solved ticket afterwards is no bouncing.
 with
-tickets as (select * from core.fct_tickets where is_counted and (is_open or is_resolved)),
-events as (select * from core.fct_ticket_events),
+run as (select as_of from raw.run),
+tickets as (
+    select tickets.*, run.as_of
+    from core.fct_tickets as tickets
+    cross join run
+    where is_counted and (is_open or is_resolved)
+),
+histories as (select * from core.fct_ticket_histories),
+moves as (select * from core.fct_status_moves where is_step),
 waits as (select * from core.fct_ticket_waits),
 datasets as (select * from core.dim_datasets),
 
 -- Sources that say who has a ticket: an export without agents must not read as tickets that nobody has.
-owner_sources as (select distinct source from events where agent_id is not null),
+owner_sources as (select distinct source from histories where has_owner),
 
 escalation_sources as (select distinct source from datasets where dataset = 'escalations'),
 
-histories as (
-    select
-        ticket_key,
-        bool_or(team is not null and event_type in ('created', 'status', 'assigned', 'escalated')) as is_team_known,
-        bool_or(agent_id is not null) as has_owner_event,
-        bool_or(status is not null and event_type in ('created', 'status')) as has_status,
-        bool_or(event_type = 'escalated') as is_escalated
-    from events
-    group by ticket_key
-),
-
-ordered as (
-    select
-        ticket_key, event_type, occurred_at, status,
-        lag(status) over (partition by ticket_key order by event_seq, occurred_at, event_type) as status_before
-    from events
-    where status is not null and event_type in ('created', 'status')
-),
-
 steps as (
-    select ordered.ticket_key, count(*) as step_count
-    from ordered
-    inner join tickets on ordered.ticket_key = tickets.ticket_key
-    where ordered.event_type = 'status' and ordered.occurred_at <= coalesce(tickets.resolved_at, tickets.as_of)
-        and (ordered.status_before is null or ordered.status <> ordered.status_before)
-    group by ordered.ticket_key
+    select moves.ticket_key, count(*) as step_count
+    from moves
+    inner join tickets on moves.ticket_key = tickets.ticket_key
+    where moves.moved_at <= coalesce(tickets.resolved_at, tickets.as_of)
+    group by moves.ticket_key
 ),
 
 waited as (
@@ -65,7 +55,7 @@ select
 
     -- A ticket whose owner is known only from the ticket itself: its history does not reach back to the assignment.
     owner_sources.source is not null and histories.ticket_key is not null
-        and (histories.has_owner_event or tickets.agent_id is null) as is_owner_known,
+        and (histories.has_owner or tickets.agent_id is null) as is_owner_known,
     cast(coalesce(waited.unowned_seconds, 0) as bigint) as unowned_seconds,
     not coalesce(waited.is_unowned_now, false) as is_unowned_ended,
 

@@ -1,9 +1,17 @@
 -- Whether a solved ticket stayed solved, and whether one turn of an agent was enough.
 -- grain: ticket_key
+-- by: ticket_key
+-- near: core.fct_tickets.customer_key
+-- moves: is_solve_maturing or is_24h_maturing
 -- First-contact resolution looks 7 days past the first solve: no reopening, no new ticket of the same customer on the
 -- same category, no field visit, exactly one agent turn. Only sources that export messages can say so.
 with
-tickets as (select * from core.fct_tickets),
+run as (select as_of from raw.run),
+tickets as (
+    select tickets.*, run.as_of
+    from core.fct_tickets as tickets
+    cross join run
+),
 
 followed as (
     select distinct first_tickets.ticket_key

@@ -1,5 +1,12 @@
 -- Who, where and what a ticket is about: its slices, each as of the ticket's creation.
 -- grain: ticket_key
+-- by: ticket_key
+-- keep: build
+-- via: core.dim_customer_ids.named_key = staging.stg_tickets.customer_key
+-- via: core.dim_customers.customer_key = self.customer_key
+-- via: core.dim_tier_spans.customer_key = self.customer_key
+-- via: staging.stg_assets.asset_key = staging.stg_tickets.asset_key
+-- via: staging.stg_orders.order_key = staging.stg_tickets.order_key
 -- Region is the ticket's own, else the customer's then; tier is the customer's then, never today's. Priority is the
 -- one it was opened with. Not known is the word unknown, so that every slice adds up to the total.
 with

@@ -1,5 +1,8 @@
 -- Tickets that were solved or rated: was the customer asked, what was said, and how had the ticket gone?
 -- grain: ticket_key
+-- by: ticket_key
+-- shared: asking_sources, rated_sources
+-- moves: in core.fct_tickets: first_solved_at > old_as_of - interval 15 day
 -- is_coverage_due: solved at least 7 d ago, in a source whose tickets are surveyed at all. Asked counts where the
 -- instant survey went out by 7 d after the first solve. is_poll_due waits 7 d more for the answer: those are the people
 -- for whom a weighted satisfaction speaks, whether they answered or not.
@@ -37,7 +40,7 @@ joined as (
         ratings.survey_key is not null as is_rated,
         asking_sources.source is not null as is_asking_source,
         rated_sources.source is not null as is_rated_source,
-        cast(date_diff('second', tickets.first_solved_at, tickets.as_of) as bigint) as solved_age_seconds
+        cast(date_diff('second', tickets.first_solved_at, run.as_of) as bigint) as solved_age_seconds
     from tickets
     cross join run
     left join asked on tickets.ticket_key = asked.ticket_key

@@ -1,5 +1,6 @@
 -- The same tickets under four sets of rules: ours, and those of Zendesk, Freshdesk and dbt_zendesk as they publish them.
 -- grain: ticket_key
+-- by: ticket_key
 -- A value is NULL where a rule leaves the ticket out. Seconds are elapsed ones on every side, so that only the rules
 -- differ. Zendesk: creation to the first public agent comment (the second, where an agent opened the ticket), empty
 -- until there is one. Freshdesk: the same for assigned tickets, without merged and spam ones. dbt_zendesk: the first
@@ -11,51 +12,44 @@ outcomes as (
     select ticket_key, is_contact_matured, is_first_contact_resolved, is_solved_matured, is_reopened
     from core.fct_ticket_outcomes
 ),
-events as (select * from staging.stg_ticket_events),
-
--- What a customer opens a ticket with is the customer's first comment.
-customer_starts as (
-    select ticket_key, min(commented_at) as first_customer_at
-    from (
-        select ticket_key, occurred_at as commented_at
-        from events
-        where event_type in ('message', 'call') and actor_role = 'customer'
-        union all
-        select tickets.ticket_key, tickets.created_at
-        from tickets
-        inner join openers on tickets.ticket_key = openers.ticket_key
-        where coalesce(openers.opened_by, 'customer') = 'customer'
-    ) as customer_comments
-    group by ticket_key
-),
+histories as (select * from core.fct_ticket_histories),
 
 -- Where a source names no agents at all, that a ticket has none says nothing.
 agent_sources as (select distinct source from core.dim_datasets where dataset = 'ticket_agents'),
 
-comments as (
+-- What a customer opens a ticket with is the customer's first comment.
+commented as (
     select
-        ticket_key, occurred_at,
-        row_number() over (partition by ticket_key order by occurred_at, event_seq) as comment_no
-    from events
-    where event_type in ('message', 'call') and actor_role = 'agent' and coalesce(is_public, true)
+        tickets.ticket_key, openers.opened_by = 'agent' as is_opened_by_agent, histories.first_answered_at,
+        case when coalesce(openers.opened_by, 'customer') = 'customer'
+            then least(tickets.created_at, coalesce(histories.first_customer_at, tickets.created_at))
+            else histories.first_customer_at end as first_customer_at
+    from core.fct_tickets as tickets
+    inner join openers on tickets.ticket_key = openers.ticket_key
+    inner join histories on tickets.ticket_key = histories.ticket_key
+    where histories.first_answered_at is not null
 ),
 
-replies as (
+-- Most often the first comment of an agent is also the one after the customer's: only of the others all are read.
+later_comments as (
     select
-        comments.ticket_key, count(*) as agent_comment_count,
-        min(case when comments.comment_no = 1 then comments.occurred_at end) as first_comment_at,
-        min(case when comments.comment_no = 2 then comments.occurred_at end) as second_comment_at,
-        min(case when comments.occurred_at > customer_starts.first_customer_at then comments.occurred_at end)
-            as after_customer_at
-    from comments
-    left join customer_starts on comments.ticket_key = customer_starts.ticket_key
-    group by comments.ticket_key
+        commented.ticket_key, commented.first_customer_at, events.occurred_at,
+        row_number() over (
+            partition by commented.ticket_key order by events.occurred_at, events.event_seq
+        ) as comment_no
+    from commented
+    inner join staging.stg_ticket_events as events on commented.ticket_key = events.ticket_key
+    where (commented.is_opened_by_agent or commented.first_answered_at <= commented.first_customer_at)
+        and events.event_type in ('message', 'call') and events.actor_role = 'agent'
+        and coalesce(events.is_public, true)
 ),
 
-solves as (
-    select ticket_key, count(*) as solve_count, max(occurred_at) as last_solved_at
-    from events
-    where event_type = 'status' and status = 'solved'
+later_replies as (
+    select
+        ticket_key,
+        min(case when comment_no = 2 then occurred_at end) as second_comment_at,
+        min(case when occurred_at > first_customer_at then occurred_at end) as after_customer_at
+    from later_comments
     group by ticket_key
 ),
 
@@ -65,27 +59,31 @@ joined as (
         coalesce(openers.is_deleted, false) as is_deleted, coalesce(openers.is_spam, false) as is_spam,
         outcomes.is_contact_matured, outcomes.is_first_contact_resolved,
         outcomes.is_solved_matured, outcomes.is_reopened,
-        coalesce(replies.agent_comment_count, 0) as agent_comment_count,
-        case when openers.opened_by = 'agent' then replies.second_comment_at else replies.first_comment_at end
+        coalesce(histories.answer_count, 0) as agent_comment_count,
+        case when openers.opened_by = 'agent' then later_replies.second_comment_at else histories.first_answered_at end
             as zendesk_reply_at,
-        replies.first_comment_at, replies.after_customer_at,
-        coalesce(solves.solve_count, case when tickets.first_solved_at is not null then 1 else 0 end) as solve_count,
-        coalesce(solves.last_solved_at, tickets.resolved_at) as last_solved_at,
+        histories.first_answered_at as first_comment_at,
+        case when commented.first_answered_at > commented.first_customer_at then commented.first_answered_at
+            else later_replies.after_customer_at end as after_customer_at,
+        coalesce(nullif(histories.solve_count, 0), case when tickets.first_solved_at is not null then 1 else 0 end)
+            as solve_count,
+        coalesce(histories.last_solved_at, tickets.resolved_at) as last_solved_at,
         tickets.status in ('solved', 'closed') as is_solved_now,
         tickets.agent_id is not null or agent_sources.source is null as is_assigned
     from tickets
     left join agent_sources on tickets.source = agent_sources.source
     inner join openers on tickets.ticket_key = openers.ticket_key
     left join outcomes on tickets.ticket_key = outcomes.ticket_key
-    left join replies on tickets.ticket_key = replies.ticket_key
-    left join solves on tickets.ticket_key = solves.ticket_key
+    left join histories on tickets.ticket_key = histories.ticket_key
+    left join commented on tickets.ticket_key = commented.ticket_key
+    left join later_replies on tickets.ticket_key = later_replies.ticket_key
 )
 
 select
-    source, ticket_key, ticket_id, created_date, created_at, region, area, tier, is_vip, channel, customer_type,
-    product, product_group, category, priority, team, status, is_counted, is_responded, has_messages,
+    source, ticket_key, ticket_id, created_date, region, area, tier, is_vip, channel, customer_type,
+    product, product_group, category, priority, team, is_responded,
     response_start_at <> created_at as is_other_start,
-    not is_counted as is_left_out, is_assigned, is_resolved,
+    not is_counted as is_left_out, is_resolved,
 
     case when is_response_expected then response_calendar_seconds end as ours_response_seconds,
     case when not is_deleted and has_messages

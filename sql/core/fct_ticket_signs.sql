@@ -1,5 +1,8 @@
 -- Signs that a number was looked after instead of a customer, ticket by ticket.
 -- grain: ticket_key
+-- by: ticket_key
+-- shared: survey_sources
+-- moves: in core.fct_tickets: is_open or first_solved_at > old_as_of - interval 8 day
 -- None of them proves anything of one ticket: each is common by chance and rare as a habit, so they are counted and
 -- compared between agents. The agent is the one who held the ticket when it was first solved, else who holds it now.
 -- just_under and just_over: answered within the last and the first tenth of the limit around its end. Parked: within
@@ -22,9 +25,10 @@ counted_spans as (
         case when tickets.resolution_clock = 'business' then spans.business_seconds else spans.calendar_seconds end
             as span_seconds
     from tickets
+    cross join run
     inner join spans on tickets.ticket_key = spans.ticket_key
     where tickets.resolution_limit_seconds is not null
-        and spans.entered_at < coalesce(tickets.resolved_at, tickets.as_of)
+        and spans.entered_at < coalesce(tickets.resolved_at, run.as_of)
 ),
 
 -- How much of the promised time was used as each span began: all of it less what still came, since a history may begin

@@ -1,10 +1,17 @@
 -- What else is known of each ticket: its coding, links to other systems, flow, and how those waiting fared.
 -- grain: ticket_key
+-- by: ticket_key
+-- via: core.fct_tickets.ticket_key = core.fct_tickets.merged_into_key
+-- via: core.dim_customers.customer_key = core.fct_tickets.customer_key
+-- via: staging.stg_assets.asset_key = core.fct_tickets.asset_key
+-- via: staging.stg_orders.order_key = core.fct_tickets.order_key
+-- shared: progress_sources, expected_flows
+-- moves: is_consult_maturing or (first_contact_at is null and contact_seconds is not null)
 -- Every ticket, also the merged and cancelled ones, which no other ticket KPI counts. The pairs is_..._due and
 -- is_..._waiting follow fct_tickets: answered or past its time is due, unanswered within it is waiting. A record,
 -- event or flow that a source never exports is not missing: such sources take no part (is_..._told).
 with
-tickets as (select * from core.fct_tickets),
+run as (select as_of from raw.run),
 records as (
     select ticket_key, flow_id, coalesce(is_deleted, false) or coalesce(is_spam, false) as is_discarded
     from staging.stg_tickets
@@ -22,17 +29,8 @@ channels as (
 ),
 days as (select cast(date as date) as date, kind from raw.calendar_days where calendar_id = 'office'),
 
--- A message answers; what tells of progress is a notice, a word of the system, or a change that the customer may see.
-progress as (
-    select source, ticket_key
-    from core.fct_ticket_events
-    where (event_type = 'notice' and coalesce(is_public, true))
-        or (event_type = 'message' and actor_role = 'system' and coalesce(is_public, true))
-        or (event_type in ('status', 'assigned', 'escalated') and coalesce(is_public, false))
-),
-
-informed as (select distinct ticket_key from progress),
-progress_sources as (select distinct source from progress),
+informed as (select source, ticket_key from core.fct_ticket_histories where is_informed),
+progress_sources as (select distinct source from informed),
 flow_sources as (select source from core.dim_datasets where dataset = 'flows'),
 
 flows as (
@@ -44,7 +42,7 @@ flows as (
 -- Blank fits any, and the row that names most conditions holds.
 expected_flows as (
     select kinds.customer_type, kinds.tier, kinds.scene, flows.flow_id as expected_flow_id
-    from (select distinct customer_type, tier, scene from tickets) as kinds
+    from (select distinct customer_type, tier, scene from core.fct_tickets) as kinds
     cross join flows
     where (flows.customer_type is null or flows.customer_type = kinds.customer_type)
         and (flows.tier is null or flows.tier = kinds.tier)
@@ -61,7 +59,8 @@ expected_flows as (
 first_arrivals as (
     select visits.ticket_key, min(visits.arrived_at) as first_arrived_at
     from staging.stg_visits as visits
-    inner join tickets on visits.ticket_key = tickets.ticket_key and visits.arrived_at >= tickets.response_start_at
+    inner join core.fct_tickets as tickets
+        on visits.ticket_key = tickets.ticket_key and visits.arrived_at >= tickets.response_start_at
     group by visits.ticket_key
 ),
 
@@ -75,7 +74,7 @@ asked_back as (
 
 joined as (
     select
-        tickets.*,
+        tickets.*, run.as_of,
         records.flow_id, records.is_discarded, expected_flows.expected_flow_id,
         tickets.kind = 'consult' or (tickets.kind = 'unknown' and tickets.scene = 'consult') as is_consult,
         tickets.scene = 'service' or (tickets.scene = 'unknown' and tickets.kind in ('repair', 'return')) as is_service,
@@ -100,7 +99,8 @@ joined as (
                 then tickets.first_response_at
             else first_arrivals.first_arrived_at
         end as first_contact_at
-    from tickets
+    from core.fct_tickets as tickets
+    cross join run
     inner join records on tickets.ticket_key = records.ticket_key
     inner join responses on tickets.ticket_key = responses.ticket_key
     inner join outcomes on tickets.ticket_key = outcomes.ticket_key
@@ -108,7 +108,7 @@ joined as (
         on tickets.customer_type = expected_flows.customer_type
         and tickets.tier = expected_flows.tier and tickets.scene = expected_flows.scene
     left join channels on tickets.channel = channels.channel
-    left join tickets as merged_into on tickets.merged_into_key = merged_into.ticket_key
+    left join core.fct_tickets as merged_into on tickets.merged_into_key = merged_into.ticket_key
     left join customers on tickets.customer_key = customers.customer_key
     left join assets on tickets.asset_key = assets.asset_key
     left join orders on tickets.order_key = orders.order_key

@@ -1,5 +1,7 @@
 -- Waits of a ticket for a person: unowned (nobody has it), handoff (given to another team), escalation (handed up).
 -- grain: ticket_key, wait_kind, wait_no
+-- by: ticket_key
+-- moves: in core.fct_tickets: is_open
 -- A hand-off ends with the next message, call, notice or change of status by an agent who is not of the team that gave
 -- it away and not the one who acted last; an escalation with the next one by another, named agent. Nobody owns a ticket
 -- until an event names its agent; assigned to a team alone, it is unowned again. Only time in which it is open counts.
@@ -10,15 +12,26 @@ open_spans as (select * from core.fct_open_spans),
 clock as (select * from core.dim_clock where calendar_id = 'office'),
 run as (select * from raw.run),
 
+-- Few histories have to be read event by event: those that were passed on, or went back from a person to a team.
+watched as (
+    select
+        tickets.ticket_key, tickets.created_at, histories.has_owner_gap,
+        coalesce(tickets.resolved_at, run.as_of) as last_at
+    from tickets
+    cross join run
+    inner join core.fct_ticket_histories as histories on tickets.ticket_key = histories.ticket_key
+    where histories.is_passed_on or histories.is_escalated or histories.has_owner_gap
+),
+
 events as (
     select
-        events.*, tickets.as_of,
-        coalesce(tickets.resolved_at, tickets.as_of) as last_at,
+        events.ticket_key, events.event_type, events.occurred_at, events.team, events.agent_id, events.actor_role,
+        watched.has_owner_gap, watched.last_at,
         row_number() over (
             partition by events.ticket_key order by events.event_seq, events.occurred_at, events.event_type
         ) as event_no
-    from core.fct_ticket_events as events
-    inner join tickets on events.ticket_key = tickets.ticket_key
+    from staging.stg_ticket_events as events
+    inner join watched on events.ticket_key = watched.ticket_key
 ),
 
 -- A colleague's message names the colleague's team and moves nothing, so messages, calls and notices tell of no team.
@@ -73,11 +86,13 @@ takeovers as (
 ),
 
 ownership as (
-    select ticket_key, cast(0 as bigint) as event_no, created_at as changed_at, false as is_owned from tickets
+    select ticket_key, cast(0 as bigint) as event_no, created_at as changed_at, false as is_owned
+    from watched
+    where has_owner_gap
     union all
     select ticket_key, event_no, occurred_at, agent_id is not null
     from events
-    where event_type = 'assigned' or agent_id is not null
+    where has_owner_gap and (event_type = 'assigned' or agent_id is not null)
 ),
 
 ownership_changes as (
@@ -87,12 +102,28 @@ ownership_changes as (
     from ownership
 ),
 
+-- Nobody's until the first event that names an agent, and for all others that is all there is to it.
+first_owners as (
+    select events.ticket_key, min(events.occurred_at) as owned_at
+    from core.fct_ticket_histories as histories
+    inner join staging.stg_ticket_events as events
+        on histories.ticket_key = events.ticket_key and histories.first_owner_seq = events.event_seq
+    where events.agent_id is not null and not histories.has_owner_gap
+    group by events.ticket_key
+),
+
 ownership_spans as (
     select
         ticket_key, changed_at as started_at, is_owned,
         lead(changed_at) over (partition by ticket_key order by event_no) as ended_at
     from ownership_changes
     where was_owned is null or is_owned <> was_owned
+    union all
+    select tickets.ticket_key, tickets.created_at, false, first_owners.owned_at
+    from tickets
+    left join watched on tickets.ticket_key = watched.ticket_key
+    left join first_owners on tickets.ticket_key = first_owners.ticket_key
+    where not coalesce(watched.has_owner_gap, false)
 ),
 
 unowned as (
@@ -125,12 +156,21 @@ waits as (
     where ended_at > started_at
 ),
 
+numbered as (
+    select
+        *,
+        cast(row_number() over (
+            partition by ticket_key, wait_kind order by started_at, order_no, ended_at
+        ) as integer) as wait_no
+    from waits
+),
+
 local_times as (
     select
         waits.*,
         waits.started_at at time zone 'UTC' at time zone run.business_timezone as started_local,
         waits.ended_at at time zone 'UTC' at time zone run.business_timezone as ended_local
-    from waits
+    from numbered as waits
     cross join run
 ),
 
@@ -145,9 +185,7 @@ seconds_of_day as (
 
 select
     tickets.source, waits.ticket_key, tickets.ticket_id, waits.wait_kind,
-    cast(row_number() over (
-        partition by waits.ticket_key, waits.wait_kind order by waits.started_at, waits.order_no
-    ) as integer) as wait_no,
+    waits.wait_no,
     tickets.created_date,
     tickets.region, tickets.area, tickets.tier, tickets.is_vip, tickets.channel, tickets.customer_type,
     tickets.product, tickets.product_group, tickets.kind, tickets.category, tickets.priority, tickets.team,

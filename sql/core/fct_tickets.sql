@@ -1,17 +1,22 @@
 -- One row per ticket: its slices and every time and state that the service KPIs are built from.
 -- grain: ticket_key
+-- by: ticket_key
+-- moves: is_open or (response_start_at is not null and first_response_at is null) or (is_first_solved and not is_reopen_matured)
 -- Durations are whole seconds. One that has not ended runs to as_of and its is_... flag is false (censored), so that
 -- an open or unanswered ticket stays in the statistic. NULL: the times contradict each other or nothing is known.
 with
 profiles as (select * from core.fct_ticket_profiles),
 responses as (select * from core.fct_ticket_responses),
 open_spans as (select * from core.fct_open_spans),
-status_spans as (select * from core.fct_status_spans),
+histories as (select * from core.fct_ticket_histories),
 agent_turns as (select * from core.fct_agent_turns),
 sla as (select * from core.dim_sla_targets),
 clock as (select * from core.dim_clock),
 visited as (select distinct ticket_key from staging.stg_visits),
-run as (select * from raw.run),
+run as (
+    select as_of, business_timezone, as_of at time zone 'UTC' at time zone business_timezone as as_of_local
+    from raw.run
+),
 
 spans as (
     select
@@ -27,13 +32,25 @@ spans as (
     group by ticket_key
 ),
 
+-- Whether the one team that its events name held the ticket by the end; of the others the events have to be read.
+held as (
+    select
+        spans.ticket_key, spans.open_span_count, spans.last_ended_at, histories.first_team,
+        not histories.is_passed_on and histories.first_team is not null
+            and (spans.open_span_count > 0 or histories.first_team_at <= spans.last_ended_at) as is_clear
+    from spans
+    inner join histories on spans.ticket_key = histories.ticket_key
+    where histories.has_team
+),
+
 -- The team that held the ticket when it was solved; moved on afterwards, it still credits that team. A message, call or
 -- notice names its author's team: it tells who held the ticket only where nothing else does.
-teams as (
+read_teams as (
     select events.ticket_key, events.team
-    from core.fct_ticket_events as events
-    inner join spans on events.ticket_key = spans.ticket_key
-    where events.team is not null and (spans.open_span_count > 0 or events.occurred_at <= spans.last_ended_at)
+    from staging.stg_ticket_events as events
+    inner join held on events.ticket_key = held.ticket_key
+    where not coalesce(held.is_clear, false)
+        and events.team is not null and (held.open_span_count > 0 or events.occurred_at <= held.last_ended_at)
     qualify row_number() over (
         partition by events.ticket_key
         order by
@@ -42,11 +59,17 @@ teams as (
     ) = 1
 ),
 
+teams as (
+    select ticket_key, first_team as team from held where is_clear
+    union all
+    select ticket_key, team from read_teams
+),
+
 promised as (
     select
         profiles.*,
         coalesce(teams.team, profiles.team_now) as team,
-        run.as_of, run.business_timezone,
+        run.as_of, run.as_of_local, run.business_timezone,
         responses.has_messages, responses.response_start_at, responses.first_response_at,
         responses.is_response_expected and profiles.is_counted as is_response_expected,
         spans.span_count, spans.is_end_known, spans.first_solved_at, spans.reopened_at,
@@ -88,59 +111,63 @@ promised as (
     left join teams on profiles.ticket_key = teams.ticket_key
 ),
 
--- Each instant that a business duration needs, looked up on the clock once.
-points as (
-    select ticket_key, 'response_start' as point, response_calendar_id as calendar_id, response_start_at as at_utc,
-        business_timezone
-    from promised where response_start_at is not null
-    union all
-    select ticket_key, 'response_end', response_calendar_id, coalesce(first_response_at, as_of), business_timezone
-    from promised where response_start_at is not null
-    union all
-    select ticket_key, 'created', resolution_calendar_id, created_at, business_timezone from promised
-    union all
-    select ticket_key, 'resolution_end', resolution_calendar_id,
-        case when is_open then as_of else resolved_at end, business_timezone
-    from promised where is_open or resolved_at is not null
+-- Where each instant that a business duration needs lies on the local day.
+local_times as (
+    select
+        *,
+        case when is_open then as_of else resolved_at end as resolution_end_at,
+        -- Nearly every ticket waits from its creation on, and that instant has been moved to local time already.
+        case when response_start_at = created_at then created_local
+            else response_start_at at time zone 'UTC' at time zone business_timezone end as start_local,
+        case when response_start_at is null then null
+            else coalesce(first_response_at at time zone 'UTC' at time zone business_timezone, as_of_local)
+        end as answer_local,
+        case when is_open then as_of_local
+            else resolved_at at time zone 'UTC' at time zone business_timezone end as end_local
+    from promised
 ),
 
-local_points as (
+seconds_of_day as (
     select
-        ticket_key, point, calendar_id,
-        at_utc at time zone 'UTC' at time zone business_timezone as at_local
-    from points
-),
-
-second_points as (
-    select
-        ticket_key, point, calendar_id, cast(at_local as date) as local_date,
-        cast(date_diff('second', cast(cast(at_local as date) as timestamp), at_local) as bigint) as second_of_day
-    from local_points
+        *,
+        date_diff('second', cast(cast(start_local as date) as timestamp), start_local) as start_second,
+        date_diff('second', cast(cast(answer_local as date) as timestamp), answer_local) as answer_second,
+        date_diff('second', cast(created_date as timestamp), created_local) as created_second,
+        date_diff('second', cast(cast(end_local as date) as timestamp), end_local) as end_second
+    from local_times
 ),
 
 clocked as (
     select
-        second_points.ticket_key, second_points.point, clock.is_open,
-        clock.seconds_before
-        + case when clock.is_open then second_points.second_of_day - clock.from_second else 0 end as open_seconds
-    from second_points
-    inner join clock
-        on second_points.calendar_id = clock.calendar_id
-        and second_points.local_date = clock.date
-        and second_points.second_of_day >= clock.from_second
-        and second_points.second_of_day < clock.to_second
+        points.*,
+        case when starts.date is not null then not starts.is_open
+            when answers.date is not null or creations.date is not null or ends.date is not null then false
+        end as is_out_of_hours,
+        (answers.seconds_before + case when answers.is_open then points.answer_second - answers.from_second else 0 end)
+        - (starts.seconds_before + case when starts.is_open then points.start_second - starts.from_second else 0 end)
+            as response_open_seconds,
+        (ends.seconds_before + case when ends.is_open then points.end_second - ends.from_second else 0 end)
+        - (creations.seconds_before
+            + case when creations.is_open then points.created_second - creations.from_second else 0 end)
+            as resolution_open_seconds
+    from seconds_of_day as points
+    left join clock as starts
+        on points.response_calendar_id = starts.calendar_id and cast(points.start_local as date) = starts.date
+        and points.start_second >= starts.from_second and points.start_second < starts.to_second
+    left join clock as answers
+        on points.response_calendar_id = answers.calendar_id and cast(points.answer_local as date) = answers.date
+        and points.answer_second >= answers.from_second and points.answer_second < answers.to_second
+    left join clock as creations
+        on points.resolution_calendar_id = creations.calendar_id and points.created_date = creations.date
+        and points.created_second >= creations.from_second and points.created_second < creations.to_second
+    left join clock as ends
+        on points.resolution_calendar_id = ends.calendar_id and cast(points.end_local as date) = ends.date
+        and points.end_second >= ends.from_second and points.end_second < ends.to_second
 ),
 
-business as (
-    select
-        ticket_key,
-        max(case when point = 'response_end' then open_seconds end)
-            - max(case when point = 'response_start' then open_seconds end) as response_business_seconds,
-        max(case when point = 'resolution_end' then open_seconds end)
-            - max(case when point = 'created' then open_seconds end) as resolution_business_seconds,
-        bool_or(point = 'response_start' and not is_open) as is_out_of_hours
-    from clocked
-    group by ticket_key
+pausing as (
+    select distinct pauses_on, unnest(string_split(pauses_on, ' ')) as status
+    from (select distinct pauses_on from sla where metric = 'resolution' and pauses_on <> '') as told
 ),
 
 pauses as (
@@ -148,34 +175,36 @@ pauses as (
         status_spans.ticket_key,
         sum(status_spans.calendar_seconds) as paused_calendar_seconds,
         sum(status_spans.business_seconds) as paused_business_seconds
-    from status_spans
+    from core.fct_status_spans as status_spans
+    inner join (select distinct status from pausing) as stopped on status_spans.status = stopped.status
     inner join promised on status_spans.ticket_key = promised.ticket_key
-    where list_contains(string_split(promised.resolution_pauses_on, ' '), status_spans.status)
+    inner join pausing on promised.resolution_pauses_on = pausing.pauses_on and status_spans.status = pausing.status
     group by status_spans.ticket_key
 ),
 
 timed as (
     select
-        promised.*,
-        business.is_out_of_hours,
-        promised.first_response_at is not null as is_responded,
-        promised.resolved_at is not null as is_resolved,
-        case when coalesce(promised.first_response_at, promised.as_of) >= promised.response_start_at then
-            cast(date_diff('second', promised.response_start_at, coalesce(promised.first_response_at, promised.as_of))
-                as bigint) end as response_calendar_seconds,
-        case when coalesce(promised.first_response_at, promised.as_of) >= promised.response_start_at
-            then business.response_business_seconds end as response_business_seconds,
-        case when (case when promised.is_open then promised.as_of else promised.resolved_at end) >= promised.created_at
-            then cast(date_diff('second', promised.created_at,
-                case when promised.is_open then promised.as_of else promised.resolved_at end) as bigint)
-        end as resolution_calendar_seconds,
-        case when (case when promised.is_open then promised.as_of else promised.resolved_at end) >= promised.created_at
-            then business.resolution_business_seconds end as resolution_business_seconds,
+        clocked.*,
+        clocked.first_response_at is not null as is_responded,
+        clocked.resolved_at is not null as is_resolved,
+        coalesce(clocked.first_response_at, clocked.as_of) >= clocked.response_start_at as is_response_timed,
+        clocked.resolution_end_at >= clocked.created_at as is_resolution_timed,
         coalesce(pauses.paused_calendar_seconds, 0) as paused_calendar_seconds,
         coalesce(pauses.paused_business_seconds, 0) as paused_business_seconds
-    from promised
-    left join business on promised.ticket_key = business.ticket_key
-    left join pauses on promised.ticket_key = pauses.ticket_key
+    from clocked
+    left join pauses on clocked.ticket_key = pauses.ticket_key
+),
+
+durations as (
+    select
+        *,
+        case when is_response_timed then cast(date_diff('second', response_start_at, coalesce(first_response_at, as_of))
+            as bigint) end as response_calendar_seconds,
+        case when is_response_timed then response_open_seconds end as response_business_seconds,
+        case when is_resolution_timed then cast(date_diff('second', created_at, resolution_end_at) as bigint) end
+            as resolution_calendar_seconds,
+        case when is_resolution_timed then resolution_open_seconds end as resolution_business_seconds
+    from timed
 ),
 
 measured as (
@@ -190,13 +219,13 @@ measured as (
             when resolution_clock = 'calendar' and resolution_calendar_seconds is not null
                 then greatest(0, resolution_calendar_seconds - paused_calendar_seconds)
         end as resolution_policy_seconds
-    from timed
+    from durations
 )
 
 select
     source, ticket_key, ticket_id, customer_key, asset_key, order_key, created_at, created_date, created_local,
     region, area, tier, tier_basis, is_vip, channel, customer_type, product, product_group,
-    scene, kind, category, priority, priority_last, team, agent_id, status, is_counted, is_complaint,
+    scene, kind, category, priority, priority_last, team, agent_id, status, is_counted,
     reopen_count, reassign_count, source_sla_met, resolved_at_reported, closed_at, merged_into_key,
 
     response_start_at, first_response_at, is_response_expected, is_responded, is_out_of_hours,
@@ -227,6 +256,5 @@ select
     is_counted and first_solved_at is not null and is_end_known as is_first_solved,
     is_counted and first_solved_at is not null and is_end_known
         and date_diff('second', first_solved_at, as_of) >= 7 * 86400 as is_reopen_matured,
-    reopened_at is not null and date_diff('second', first_solved_at, reopened_at) <= 7 * 86400 as is_reopened_within_7d,
-    as_of
+    reopened_at is not null and date_diff('second', first_solved_at, reopened_at) <= 7 * 86400 as is_reopened_within_7d
 from measured

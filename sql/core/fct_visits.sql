@@ -1,5 +1,7 @@
 -- Field visits with the slices of their ticket.
 -- grain: visit_key
+-- by: ticket_key
+-- moves: is_window_open or (not is_arrived and result = 'unknown')
 -- The way to the customer runs from dispatch to arrival in elapsed time. One not arrived is still on the way; one
 -- that ended without an arrival stops counting there. A diagnosis is right where it equals the fault but for case and
 -- blanks, or where policies/fault_codes.csv says that the two lists mean the same by them. A fault is known once its

@@ -1,6 +1,8 @@
 -- When tickets arrive, by local weekday and hour, and whether they were answered in time.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group, weekday, hour
 -- access: region
+-- by: date
+-- key: core.fct_tickets = created_date
 -- Weekday 1 is Monday.
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,

@@ -1,6 +1,8 @@
 -- Complaints by the day they were received: settled, closed, within their limits.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group, grade, reason
 -- access: region
+-- by: date
+-- key: core.fct_complaints = received_date
 select
     received_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     grade, reason,

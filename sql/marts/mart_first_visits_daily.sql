@@ -1,6 +1,8 @@
 -- First field visits by the day of the ticket: fixed for good or not, and repairs that came back.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group, result, fault_code
 -- access: region
+-- by: date
+-- key: core.fct_first_visits = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     result, fault_code,

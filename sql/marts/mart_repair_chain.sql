@@ -1,6 +1,8 @@
 -- Repair tickets along the chain 报修-派单-维修-验收-跟进, by the day they were reported.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
+-- by: date
+-- key: core.fct_repair_chains = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     count(*) as reported_count,

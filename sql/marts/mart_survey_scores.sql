@@ -1,6 +1,8 @@
 -- Scores that count, by the day they belong to: ratings on 1 to 5 by dimension, NPS answers on 0 to 10.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group, kind, dimension, score
 -- access: region
+-- by: coalesce(date, date '1900-01-01')
+-- key: core.fct_survey_answers = coalesce(rated_date, date '1900-01-01')
 select
     rated_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     kind, dimension, score,

@@ -1,6 +1,8 @@
 -- Surveys by the day they were sent, and those answered within 7 days.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group, kind
 -- access: region
+-- by: date
+-- key: core.fct_surveys = sent_date
 select
     sent_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     kind,

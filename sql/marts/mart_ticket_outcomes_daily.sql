@@ -1,6 +1,8 @@
 -- What became of tickets, by the day they arrived: reopened, solved in a day, solved at first contact.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
+-- by: date
+-- key: core.fct_ticket_outcomes = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     count(*) filter (where is_solved_matured) as solved_matured_count,

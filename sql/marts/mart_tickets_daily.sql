@@ -1,6 +1,8 @@
 -- Tickets by the day they arrived: volumes and the states of their two promises.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
+-- by: date
+-- key: core.fct_tickets = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     count(*) filter (where is_counted) as ticket_count,

@@ -5,7 +5,8 @@ with
 months as (select * from core.fct_customer_months)
 
 select
-    before.month_start as date, before.source, before.region, before.area, before.tier, before.is_vip, before.channel, before.customer_type, before.product, before.product_group,
+    before.month_start as date, before.source, before.region, before.area, before.tier, before.is_vip,
+    'unknown' as channel, before.customer_type, 'unknown' as product, 'unknown' as product_group,
     before.tier as tier_from, coalesce(after.tier, 'lost') as tier_to,
     count(*) as customer_count
 from months as before

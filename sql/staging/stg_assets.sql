@@ -1,5 +1,8 @@
 -- Devices that customers own, newest version.
 -- grain: asset_key
+-- by: asset_key
+-- key: raw.assets = source || ':' || asset_id
+-- moves: instants of raw.assets
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, asset_id
+    from raw.assets
+    group by source, asset_id
+    having count(*) > 1
+),
+
 versions as (
     select
         assets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(assets.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.assets as assets
     cross join run
     inner join sources on assets.source = sources.source
     left join loads on assets.load_id = loads.load_id
+    left join repeated
+        on assets.source = repeated.source and assets.asset_id = repeated.asset_id
     where assets.sold_at is null or assets.sold_at <= run.as_of or assets.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, asset_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, asset_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

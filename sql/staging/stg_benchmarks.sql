@@ -1,5 +1,8 @@
 -- Values that others report, typed in with their source, newest version.
 -- grain: benchmark_key
+-- by: benchmark_key
+-- key: raw.benchmarks = source || ':' || benchmark_id
+-- moves: instants of raw.benchmarks
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Phone calls, newest version.
 -- grain: call_key
+-- by: call_key
+-- key: raw.calls = source || ':' || call_id
+-- moves: instants of raw.calls
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, call_id
+    from raw.calls
+    group by source, call_id
+    having count(*) > 1
+),
+
 versions as (
     select
         calls.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(calls.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.calls as calls
     cross join run
     inner join sources on calls.source = sources.source
     left join loads on calls.load_id = loads.load_id
+    left join repeated
+        on calls.source = repeated.source and calls.call_id = repeated.call_id
     where calls.queued_at <= run.as_of or calls.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, call_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, call_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

@@ -1,5 +1,8 @@
 -- Chat sessions, with bot and with agents, newest version.
 -- grain: session_key
+-- by: session_key
+-- key: raw.chat_sessions = source || ':' || session_id
+-- moves: instants of raw.chat_sessions
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, session_id
+    from raw.chat_sessions
+    group by source, session_id
+    having count(*) > 1
+),
+
 versions as (
     select
         chat_sessions.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(chat_sessions.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.chat_sessions as chat_sessions
     cross join run
     inner join sources on chat_sessions.source = sources.source
     left join loads on chat_sessions.load_id = loads.load_id
+    left join repeated
+        on chat_sessions.source = repeated.source and chat_sessions.session_id = repeated.session_id
     where chat_sessions.started_at <= run.as_of or chat_sessions.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, session_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, session_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

@@ -1,5 +1,8 @@
 -- Complaints, newest version, with the grade they were received with.
 -- grain: complaint_key
+-- by: complaint_key
+-- key: raw.complaints = source || ':' || complaint_id
+-- moves: instants of raw.complaints
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 -- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with

@@ -1,5 +1,8 @@
 -- Which customer ids are one person: id -> master id, which a source may say is another namespace's.
 -- grain: customer_key
+-- by: split_part(customer_key, ':', 2)
+-- key: raw.customer_links = split_part(customer_id, ':', 1)
+-- moves: instants of raw.customer_links
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,7 @@
 -- What each source says of each customer it knows: its newest version. Sources that share a namespace share its ids.
 -- grain: customer_key, source
+-- by: customer_id
+-- moves: instants of raw.customers
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 -- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
@@ -15,10 +17,18 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, customer_id
+    from raw.customers
+    group by source, customer_id
+    having count(*) > 1
+),
+
 versions as (
     select
         customers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(sources.customer_precedence, 100) as precedence,
         coalesce(nullif(customers.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(customers.updated_at > run.as_of, false) as is_later
@@ -26,14 +36,21 @@ versions as (
     cross join run
     inner join sources on customers.source = sources.source
     left join loads on customers.load_id = loads.load_id
+    left join repeated
+        on customers.source = repeated.source and customers.customer_id = repeated.customer_id
     where customers.signup_at is null or customers.signup_at <= run.as_of or customers.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, customer_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, customer_id
         order by

@@ -1,5 +1,6 @@
 -- Customers, one row an id: of the sources that know it, the one believed first; others fill what it leaves empty.
 -- grain: customer_key
+-- by: customer_key
 -- Column by column, so that a source that has no phone numbers does not hide those of another. Not churned_at: where a
 -- source tells of losses, an empty one means that there was none (core.dim_customers).
 with

@@ -1,5 +1,8 @@
 -- Planned and held contacts with customers: visits, interviews, care, inspections, follow-ups, newest version.
 -- grain: interaction_key
+-- by: interaction_key
+-- key: raw.interactions = source || ':' || interaction_id
+-- moves: instants of raw.interactions
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,22 +17,37 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, interaction_id
+    from raw.interactions
+    group by source, interaction_id
+    having count(*) > 1
+),
+
 versions as (
     select
         interactions.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(interactions.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.interactions as interactions
     cross join run
     inner join sources on interactions.source = sources.source
     left join loads on interactions.load_id = loads.load_id
+    left join repeated
+        on interactions.source = repeated.source and interactions.interaction_id = repeated.interaction_id
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, interaction_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, interaction_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

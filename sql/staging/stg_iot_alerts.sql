@@ -1,5 +1,8 @@
 -- Alerts raised by connected devices, newest version.
 -- grain: alert_key
+-- by: alert_key
+-- key: raw.iot_alerts = source || ':' || alert_id
+-- moves: instants of raw.iot_alerts
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, alert_id
+    from raw.iot_alerts
+    group by source, alert_id
+    having count(*) > 1
+),
+
 versions as (
     select
         iot_alerts.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(iot_alerts.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.iot_alerts as iot_alerts
     cross join run
     inner join sources on iot_alerts.source = sources.source
     left join loads on iot_alerts.load_id = loads.load_id
+    left join repeated
+        on iot_alerts.source = repeated.source and iot_alerts.alert_id = repeated.alert_id
     where iot_alerts.raised_at <= run.as_of or iot_alerts.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, alert_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, alert_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

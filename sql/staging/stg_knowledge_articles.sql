@@ -1,5 +1,8 @@
 -- Articles of the knowledge base, newest version.
 -- grain: article_key
+-- by: article_key
+-- key: raw.knowledge_articles = source || ':' || article_id
+-- moves: instants of raw.knowledge_articles
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Lines of orders, newest version.
 -- grain: order_key, line_no
+-- by: order_key
+-- key: raw.order_items = source || ':' || order_id
+-- moves: instants of raw.order_items
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,22 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, order_id, line_no
+    from raw.order_items
+    group by source, order_id, line_no
+    having count(*) > 1
+),
+
 versions as (
     select
         order_items.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(order_items.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.order_items as order_items
     cross join run
     inner join sources on order_items.source = sources.source
     left join loads on order_items.load_id = loads.load_id
+    left join repeated
+        on order_items.source = repeated.source and order_items.order_id = repeated.order_id
+        and order_items.line_no = repeated.line_no
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, order_id, line_no) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, order_id, line_no
         order by version_order desc, data_through desc, load_seq desc, source_row desc

@@ -1,5 +1,8 @@
 -- Orders of every source, newest version.
 -- grain: order_key
+-- by: order_key
+-- key: raw.orders = source || ':' || order_id
+-- moves: instants of raw.orders
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 -- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
@@ -15,24 +18,39 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, order_id
+    from raw.orders
+    group by source, order_id
+    having count(*) > 1
+),
+
 versions as (
     select
         orders.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(orders.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(orders.updated_at > run.as_of, false) as is_later
     from raw.orders as orders
     cross join run
     inner join sources on orders.source = sources.source
     left join loads on orders.load_id = loads.load_id
+    left join repeated
+        on orders.source = repeated.source and orders.order_id = repeated.order_id
     where orders.ordered_at <= run.as_of or orders.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, order_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, order_id
         order by

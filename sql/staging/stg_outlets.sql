@@ -1,5 +1,8 @@
 -- Service outlets, newest version.
 -- grain: outlet_key
+-- by: outlet_key
+-- key: raw.outlets = source || ':' || outlet_id
+-- moves: instants of raw.outlets
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- The pain-point ledger (痛点台账), newest version.
 -- grain: item_key
+-- by: item_key
+-- key: raw.pain_points = source || ':' || item_id
+-- moves: instants of raw.pain_points
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Spare parts asked for and used, newest version.
 -- grain: usage_key
+-- by: usage_key
+-- key: raw.parts_usage = source || ':' || usage_id
+-- moves: instants of raw.parts_usage
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Pilots: where a changed way of working was tried first, newest version.
 -- grain: pilot_key
+-- by: pilot_key
+-- key: raw.pilots = source || ':' || pilot_id
+-- moves: instants of raw.pilots
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

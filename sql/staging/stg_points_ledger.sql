@@ -1,5 +1,8 @@
 -- Entries of the loyalty points ledger, newest version.
 -- grain: entry_key
+-- by: entry_key
+-- key: raw.points_ledger = source || ':' || entry_id
+-- moves: instants of raw.points_ledger
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, entry_id
+    from raw.points_ledger
+    group by source, entry_id
+    having count(*) > 1
+),
+
 versions as (
     select
         points_ledger.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(points_ledger.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.points_ledger as points_ledger
     cross join run
     inner join sources on points_ledger.source = sources.source
     left join loads on points_ledger.load_id = loads.load_id
+    left join repeated
+        on points_ledger.source = repeated.source and points_ledger.entry_id = repeated.entry_id
     where points_ledger.occurred_at <= run.as_of or points_ledger.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, entry_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, entry_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

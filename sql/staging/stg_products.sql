@@ -1,5 +1,8 @@
 -- Products of every source, newest version.
 -- grain: product_key
+-- by: product_key
+-- key: raw.products = source || ':' || product_id
+-- moves: instants of raw.products
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Quality reviews of tickets, newest version.
 -- grain: review_key
+-- by: review_key
+-- key: raw.qa_reviews = source || ':' || review_id
+-- moves: instants of raw.qa_reviews
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Devices replaced, newest version.
 -- grain: replacement_key
+-- by: replacement_key
+-- key: raw.replacements = source || ':' || replacement_id
+-- moves: instants of raw.replacements
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

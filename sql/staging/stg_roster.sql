@@ -1,5 +1,8 @@
 -- Shifts, newest version.
 -- grain: staff_key, shift_start_at
+-- by: split_part(staff_key, ':', 2)
+-- key: raw.roster = split_part(staff_id, ':', 1)
+-- moves: instants of raw.roster
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

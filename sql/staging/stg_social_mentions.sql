@@ -1,5 +1,8 @@
 -- Mentions on social media, newest version.
 -- grain: mention_key
+-- by: mention_key
+-- key: raw.social_mentions = source || ':' || mention_id
+-- moves: instants of raw.social_mentions
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,7 @@
 -- Staff, newest version.
 -- grain: staff_key
+-- by: staff_id
+-- moves: instants of raw.staff
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

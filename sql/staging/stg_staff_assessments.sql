@@ -1,5 +1,8 @@
 -- Assessments of staff, newest version.
 -- grain: assessment_key
+-- by: assessment_key
+-- key: raw.staff_assessments = source || ':' || assessment_id
+-- moves: instants of raw.staff_assessments
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

@@ -1,5 +1,8 @@
 -- Answers given in surveys, one row a dimension asked about.
 -- grain: survey_key, dimension
+-- by: survey_key
+-- key: raw.survey_answers = source || ':' || survey_id
+-- moves: instants of raw.survey_answers
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,22 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, survey_id, dimension
+    from raw.survey_answers
+    group by source, survey_id, dimension
+    having count(*) > 1
+),
+
 versions as (
     select
         survey_answers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(survey_answers.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.survey_answers as survey_answers
     cross join run
     inner join sources on survey_answers.source = sources.source
     left join loads on survey_answers.load_id = loads.load_id
+    left join repeated
+        on survey_answers.source = repeated.source and survey_answers.survey_id = repeated.survey_id
+        and survey_answers.dimension = repeated.dimension
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, survey_id, dimension) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, survey_id, dimension
         order by version_order desc, data_through desc, load_seq desc, source_row desc

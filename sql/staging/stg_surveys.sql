@@ -1,5 +1,8 @@
 -- Surveys sent, newest version.
 -- grain: survey_key
+-- by: survey_key
+-- key: raw.surveys = source || ':' || survey_id
+-- moves: instants of raw.surveys
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, survey_id
+    from raw.surveys
+    group by source, survey_id
+    having count(*) > 1
+),
+
 versions as (
     select
         surveys.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(surveys.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.surveys as surveys
     cross join run
     inner join sources on surveys.source = sources.source
     left join loads on surveys.load_id = loads.load_id
+    left join repeated
+        on surveys.source = repeated.source and surveys.survey_id = repeated.survey_id
     where surveys.sent_at is null or surveys.sent_at <= run.as_of or surveys.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, survey_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, survey_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc

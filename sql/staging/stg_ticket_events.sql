@@ -1,5 +1,8 @@
 -- What happened to tickets, one row an event, in the order of the export's own sequence.
 -- grain: ticket_key, event_seq, occurred_at, event_type
+-- by: ticket_key
+-- key: raw.ticket_events = source || ':' || ticket_id
+-- moves: instants of raw.ticket_events
 -- A reply that solves the ticket and the change of its status can share one instant, and both happened.
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
@@ -15,23 +18,40 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, ticket_id, event_seq, occurred_at, event_type
+    from raw.ticket_events
+    group by source, ticket_id, event_seq, occurred_at, event_type
+    having count(*) > 1
+),
+
 versions as (
     select
         ticket_events.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(ticket_events.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.ticket_events as ticket_events
     cross join run
     inner join sources on ticket_events.source = sources.source
     left join loads on ticket_events.load_id = loads.load_id
+    left join repeated
+        on ticket_events.source = repeated.source and ticket_events.ticket_id = repeated.ticket_id
+        and ticket_events.event_seq = repeated.event_seq and ticket_events.occurred_at = repeated.occurred_at
+        and ticket_events.event_type = repeated.event_type
     where ticket_events.occurred_at <= run.as_of or ticket_events.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, ticket_id, event_seq, occurred_at, event_type) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, ticket_id, event_seq, occurred_at, event_type
         order by version_order desc, data_through desc, load_seq desc, source_row desc

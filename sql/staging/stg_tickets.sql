@@ -1,5 +1,8 @@
 -- Tickets of every source: the newest version of each, with the priority it was opened with.
 -- grain: ticket_key
+-- by: ticket_key
+-- key: raw.tickets = source || ':' || ticket_id
+-- moves: instants of raw.tickets
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 -- A version from after as_of speaks only where there is no earlier one, as it stood at as_of.
 with
@@ -15,20 +18,34 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, ticket_id
+    from raw.tickets
+    group by source, ticket_id
+    having count(*) > 1
+),
+
 versions as (
     select
         tickets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(tickets.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(tickets.updated_at > run.as_of, false) as is_later
     from raw.tickets as tickets
     cross join run
     inner join sources on tickets.source = sources.source
     left join loads on tickets.load_id = loads.load_id
+    left join repeated
+        on tickets.source = repeated.source and tickets.ticket_id = repeated.ticket_id
     where tickets.created_at <= run.as_of or tickets.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq, priority as priority_first
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, ticket_id) as last_export_seq,
@@ -37,6 +54,7 @@ newest as (
             rows between unbounded preceding and unbounded following
         ) as priority_first
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, ticket_id
         order by

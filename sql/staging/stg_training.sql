@@ -1,5 +1,8 @@
 -- Training taken, newest version.
 -- grain: training_key
+-- by: training_key
+-- key: raw.training = source || ':' || training_id
+-- moves: instants of raw.training
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),

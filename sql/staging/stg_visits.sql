@@ -1,5 +1,8 @@
 -- Field visits, newest version.
 -- grain: visit_key
+-- by: visit_key
+-- key: raw.visits = source || ':' || visit_id
+-- moves: instants of raw.visits
 -- Instants are UTC. What lies after as_of has not happened yet: such rows are left out, such instants are NULL.
 with
 run as (select * from raw.run),
@@ -14,23 +17,38 @@ complete_feeds as (
     group by source, feed
 ),
 
+-- Nearly every key has one version: only those with more are put in order.
+repeated as (
+    select source, visit_id
+    from raw.visits
+    group by source, visit_id
+    having count(*) > 1
+),
+
 versions as (
     select
         visits.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq,
+        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
         coalesce(nullif(visits.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.visits as visits
     cross join run
     inner join sources on visits.source = sources.source
     left join loads on visits.load_id = loads.load_id
+    left join repeated
+        on visits.source = repeated.source and visits.visit_id = repeated.visit_id
     where visits.dispatched_at is null or visits.dispatched_at <= run.as_of or visits.is_gone
 ),
 
 newest as (
+    select *, export_seq as last_export_seq
+    from versions
+    where not is_repeated
+    union all
     select
         *,
         max(export_seq) over (partition by source, visit_id) as last_export_seq
     from versions
+    where is_repeated
     qualify row_number() over (
         partition by source, visit_id
         order by version_order desc, data_through desc, load_seq desc, source_row desc
