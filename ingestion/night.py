@@ -18,7 +18,8 @@ from filelock import FileLock, Timeout
 
 from data_checks.gist import gist
 from ingestion.steps import reached
-from ingestion.warehouse import engines, ledger, models, snapshots
+from ingestion.usage import Timed
+from ingestion.warehouse import engines, ledger, models, snapshots, spark_storage
 from ingestion.warehouse.errors import AnotherRun, WarehouseBusy, WarehouseDamaged
 from ingestion.warehouse.places import Places
 
@@ -61,13 +62,15 @@ class Night:
     run_id: str
     settings: Settings
     places: Places
-    progress: Progress
+    progress: Timed
     started_at: datetime
     con: duckdb.DuckDBPyConnection
     findings: list[tuple[str, Finding]] = field(default_factory=list)
     loads: list[ledger.Load] = field(default_factory=list)
     checks: Tally = field(default_factory=Tally)
     models_built: int = 0
+    # Tables that differ from last night's; None: everything was built from raw.
+    changed_tables: frozenset[str] | None = None
 
     @property
     def build_catalog(self) -> str:
@@ -97,6 +100,10 @@ class Night:
             self.con.execute("rollback")
         except duckdb.TransactionException:
             log.info("no transaction was open")
+
+    def open_build_again(self, beside: Path) -> None:
+        """Open the build file as it lies there now, with `beside` as scratch: what was landed is in raw by now."""
+        self.con = _connect_build(self.places, self.settings, self.run_id, beside, [])
 
     def close_build(self) -> None:
         """Write everything to disk and leave build and people files closed; the ledger stays reachable."""
@@ -147,7 +154,7 @@ def night(places: Places, settings: Settings, progress: Progress, exports: Path)
         run_id = _run_id(con, places, started_at)
     with _logged(places.log(run_id)):
         con = _open_build(places, settings, run_id, exports)
-        tonight = Night(run_id, settings, places, progress, started_at, con)
+        tonight = Night(run_id, settings, places, Timed(progress), started_at, con)
         try:
             ledger.begin_run(tonight.con, run_id, started_at)
             log.info("run %s begins", run_id)
@@ -156,6 +163,7 @@ def night(places: Places, settings: Settings, progress: Progress, exports: Path)
         finally:
             tonight.con.close()
             sweep(places)
+            spark_storage.sweep(settings)
 
 
 @contextmanager
@@ -191,11 +199,19 @@ def _open_ledger(places: Places) -> duckdb.DuckDBPyConnection:
 
 def _open_build(places: Places, settings: Settings, run_id: str, exports: Path) -> duckdb.DuckDBPyConnection:
     (places.scratch / run_id).mkdir()
+    return _connect_build(places, settings, run_id, places.scratch / run_id / "scratch.duckdb", [exports])
+
+
+def _connect_build(
+    places: Places, settings: Settings, run_id: str, scratch: Path, readable: list[Path]
+) -> duckdb.DuckDBPyConnection:
     con = engines.open_writer(places.build(run_id), places, settings)
     _attach_warehouse(con, places)
-    engines.attach(con, places.scratch / run_id / "scratch.duckdb", "scratch")
+    engines.attach(con, scratch, "scratch")
     # Predicates in a source.toml and names of files are other people's text: neither reaches any other file.
-    engines.confine(con, [places.home, exports, models.SQL_DIR, Path(gettempdir())])
+    if shared := spark_storage.folder_of(settings):
+        readable = [*readable, shared]
+    engines.confine(con, [places.home, *readable, models.SQL_DIR, Path(gettempdir())])
     return con
 
 

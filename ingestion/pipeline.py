@@ -6,13 +6,15 @@ whatever stops or kills a run, the next one starts from what the last published 
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from data_checks import gate
 from data_checks.gist import gist, place
-from ingestion import drift, gates, inbox, publishing
+from ingestion import drift, gates, inbox, publishing, usage
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
@@ -40,7 +42,10 @@ Verdict = Literal["published", "held", "nothing_new", "stopped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to. `published` is what readers see now, whichever run made it."""
+    """What a run came to. `published` is what readers see now, whichever run made it.
+
+    stage_seconds: how long each stage took that the run came to, by its name in Progress.stage.
+    """
 
     run_id: str
     verdict: Verdict
@@ -50,6 +55,7 @@ class Outcome:
     findings: Sequence[tuple[str, Finding]]
     checks: Tally
     models_built: int
+    stage_seconds: Mapping[str, float]
 
 
 def run(
@@ -102,6 +108,7 @@ def _run(
     tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None, engine: Engine
 ) -> Outcome:
     arrivals = look(tonight, exports, sources)
+    gate.prepare()
     landed = land(tonight, arrivals, sources)
     gates.check_exports(tonight, landed)
     append(tonight, landed, sources)
@@ -229,14 +236,28 @@ def _put_back(tonight: Night, verdict: Literal["stopped", "failed"]) -> Outcome:
 
 
 def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
+    tonight.progress.end()
+    published = snapshots.published(tonight.places.home)
     log.info("run %s: %s", tonight.run_id, verdict)
+    log.info("steps %s", json.dumps(tonight.progress.seconds))
+    log.info("used %s", json.dumps(_used(tonight, published)))
     return Outcome(
         run_id=tonight.run_id,
         verdict=verdict,
         log=tonight.places.log(tonight.run_id),
-        published=snapshots.published(tonight.places.home),
+        published=published,
         loads=tuple(tonight.loads),
         findings=tuple(tonight.findings),
         checks=tonight.checks,
         models_built=tonight.models_built,
+        stage_seconds=dict(tonight.progress.seconds),
     )
+
+
+def _used(tonight: Night, published: snapshots.Published | None) -> dict[str, int]:
+    """Bytes: the memory this process took at most, and what lies on disk after the run."""
+    files = {"warehouse_bytes": tonight.places.warehouse}
+    if published is not None:
+        files |= {"snapshot_bytes": published.file, "people_bytes": published.people_file}
+    sizes = {name: file.stat().st_size for name, file in files.items() if file.exists()}
+    return {"peak_memory_bytes": usage.peak_memory(), **sizes}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ingestion import baseline, effects, restatements
+from ingestion import baseline, effects, gates, growth, restatements
 from ingestion.errors import Finding
 from ingestion.steps import reached
-from ingestion.warehouse import contents, ledger, models, snapshots, spark
+from ingestion.warehouse import cells_build, contents, ledger, models, snapshots, spark
+from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,22 +110,39 @@ def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engin
     """
     ordered = models.load_models()
     tonight.progress.stage("build", len(ordered))
+    base = growth.begin(tonight, aim.definitions, aim.as_of, is_followed=engine == "duckdb")
     _write_inputs(tonight, aim, sources)
-    catalog_of = models.catalog_of(models.static_inputs())
+    catalog_of = models.catalog_of(models.static_inputs(), ordered)
     if engine == "spark":
         workdir = tonight.workdir / "spark"
-        spark.build(tonight.con, ordered, catalog_of, workdir, tonight.settings, tonight.progress.part)
+        judge = partial(gates.judge_spark, tonight)
+        spark.build(tonight.con, ordered, catalog_of, workdir, tonight.settings, tonight.progress.part, judge)
     else:
+        grower = growth.grower(tonight, base, aim.as_of, catalog_of) if base else None
         for model in ordered:
             tonight.progress.part(model.name)
-            models.build(tonight.con, model, catalog_of)
+            if grower:
+                grower.grow(model)
+            else:
+                models.build(tonight.con, model, catalog_of)
             reached("model_built")
+        if grower:
+            growth.end(tonight, grower)
     tonight.models_built = len(ordered)
     models.verify_entries(tonight.con)
     if any(model.name == "core.fct_measures" for model in ordered):
         effects.measure(tonight.con)
-    contents.refuse_personal_columns(tonight.con, tonight.build_catalog)
+    _build_cells(tonight)
+    contents.refuse_personal_columns(tonight.con, (tonight.build_catalog, "scratch"))
     reached("built")
+
+
+def _build_cells(tonight: Night) -> None:
+    """Cells of the facts that KPIs read; of those that differ from last night's, where tonight was built upon it."""
+    folder = models.SQL_DIR / "kpis"
+    kpis = load_kpis(folder) if folder.is_dir() else {}
+    cells_build.build(tonight.con, kpis, tonight.changed_tables)
+    reached("cells_built")
 
 
 def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> None:
@@ -206,12 +225,14 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     reached("people_written")
     tonight.close_build()
     reached("build_closed")
+    growth.keep(tonight, aim.definitions)
     pointer = snapshots.publish(home, run_id, as_of=aim.as_of, state=aim.state)
     verdict: Literal["published", "held"] = "published" if pointer.run_id == run_id else "held"
     ledger.end_run(tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state)
     reached("run_ended")
     try:
         snapshots.prune(home, tonight.settings.keep_snapshots)
+        growth.prune(tonight)
     except OSError as error:
         # Readers have the new snapshot by now: what is left to do is housekeeping.
         tonight.tell("warn", Finding("prune_failed", {"reason": error.strerror or type(error).__name__}))

@@ -56,6 +56,19 @@ class Places:
         """Hashes and instants of a snapshot; written last, so a snapshot with a record is complete."""
         return self.snapshots / f"{run_id}.json"
 
+    @property
+    def kept_folder(self) -> Path:
+        """What the last night built beside its snapshot, for the next one to start from; may be deleted any time."""
+        return self.home / "kept"
+
+    def kept(self, run_id: str) -> Path:
+        """Staging and the models that are not published, as a night left them."""
+        return self.kept_folder / f"{run_id}.duckdb"
+
+    def kept_record(self, run_id: str) -> Path:
+        """Hash of that file, and what it was built from."""
+        return self.kept_folder / f"{run_id}.json"
+
     def build(self, run_id: str) -> Path:
         """A snapshot being built: same folder, so that it becomes the snapshot by a rename."""
         return self.snapshots / f".build_{run_id}.duckdb"
@@ -65,5 +78,5 @@ class Places:
 
     def make(self) -> None:
         """Create the folders; harmless where they exist."""
-        for folder in (self.home, self.snapshots, self.logs, self.scratch):
+        for folder in (self.home, self.snapshots, self.logs, self.scratch, self.kept_folder):
             folder.mkdir(parents=True, exist_ok=True)

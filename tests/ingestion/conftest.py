@@ -33,18 +33,24 @@ MAPPINGS = {
 MODELS = {
     "staging/stg_tickets.sql": """-- Tickets, newest version.
 -- grain: ticket_key
+-- by: ticket_key
+-- key: raw.tickets = source || ':' || ticket_id
 select source || ':' || ticket_id as ticket_key, customer_id, created_at, subject
 from raw.tickets
 qualify row_number() over (partition by source, ticket_id order by version_key desc, load_seq desc) = 1
 """,
     "core/fct_tickets.sql": """-- One row per ticket.
 -- grain: ticket_key
+-- by: ticket_key
+-- moves: as_of < new_as_of
 select ticket_key, customer_id, cast(created_at as date) as created_date, run.as_of
 from staging.stg_tickets cross join raw.run as run
 """,
     "marts/mart_tickets_daily.sql": """-- Tickets a day.
 -- grain: date
 -- access: region
+-- by: date
+-- key: core.fct_tickets = created_date
 select created_date as date, 'unknown' as region, count(*) as ticket_count from core.fct_tickets group by 1
 """,
     "targets/targets.csv": "kpi,value\nticket_volume,1\n",

@@ -26,9 +26,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 # In the order in which a run comes to them.
 STEPS = (
     *("recovered", "run_recorded", "looked", "landed_file", "references_judged", "exports_checked"),
-    *("load_appended", "waiting_judged", "model_built", "built", "marts_checked", "records_written"),
+    *("load_appended", "waiting_judged", "build_begun", "model_built", "cells_built", "built"),
+    *("marts_checked", "records_written"),
     "values_reported",
-    *("people_written", "build_closed", "snapshot_synced", "snapshot_renamed", "people_synced", "people_renamed"),
+    *("people_written", "build_closed", "kept_renamed", "kept_recorded"),
+    *("snapshot_synced", "snapshot_renamed", "people_synced", "people_renamed"),
     *("snapshots_synced", "pointer_written", "pointer_switched", "pointer_synced", "run_ended", "pruned"),
 )
 SHOWN_FROM = STEPS.index("pointer_switched")
@@ -44,8 +46,10 @@ from pathlib import Path
 from data_checks import gate
 from ingestion import pipeline, steps
 from ingestion.settings import Settings
-from ingestion.warehouse import models
+from ingestion.warehouse import incremental, models
 
+# However small, tables are followed by key.
+incremental.SMALL, incremental.TOUCHED_AT_MOST = -1, 2
 root, step, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 seen = []
 
