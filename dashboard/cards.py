@@ -9,10 +9,12 @@ import streamlit as st
 
 from dashboard import drill, formats, readings, theme
 from dashboard.periods import NO_COMPARISON
+from dashboard.session import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from dashboard.periods import Period
     from dashboard.readings import Reading, Target
     from dashboard.session import View
     from ingestion.warehouse.kpis import Kpi
@@ -58,13 +60,32 @@ def read(view: View, kpi: Kpi) -> Card:
     now = view.reading(kpi)
     if not now.is_connected or now.state == "unsplit":
         return Card(kpi, now, {}, None, [])
+    earlier = {name: view.earlier_reading(kpi, period) for period, name in _earlier(view, kpi).items()}
+    course = view.trend(kpi)["value"].drop_nulls().to_list()
+    return Card(kpi, now, earlier, view.target(kpi), course, _partner(view, kpi))
+
+
+def _earlier(view: View, kpi: Kpi) -> dict[Period, str]:
+    """The dates a KPI is compared with, the chosen comparison first."""
     # Over whole years "the period before" and "a year earlier" are the same dates: one line says both.
     wanted = () if view.choice.comparison == NO_COMPARISON else ("last_year", "previous")
     periods = {view.earlier(name, kpi): name for name in wanted}
-    periods = dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
-    earlier = {name: view.earlier_reading(kpi, period) for period, name in periods.items()}
-    course = view.trend(kpi)["value"].drop_nulls().to_list()
-    return Card(kpi, now, earlier, view.target(kpi), course, _partner(view, kpi))
+    return dict(sorted(periods.items(), key=lambda item: item[1] != view.choice.comparison))
+
+
+def questions(view: View, kpi_ids: Sequence[str]) -> Iterator[Question]:
+    """All that the cards of the KPIs will ask."""
+    for kpi in view.kpis(*kpi_ids):
+        if view.missing(kpi):
+            yield Question(kpi)
+            continue
+        yield from (Question(kpi, period=period) for period in (None, *_earlier(view, kpi)))
+        yield Question(kpi, grain=view.grain(kpi))
+        if kpi.guardrail is not None:
+            guard = view.kpi(kpi.guardrail)
+            yield Question(guard)
+            if view.target(guard) is None and view.choice.comparison != NO_COMPARISON:
+                yield Question(guard, period=view.earlier(view.choice.comparison, guard))
 
 
 def _partner(view: View, kpi: Kpi) -> Partner | None:
@@ -84,6 +105,7 @@ def _partner(view: View, kpi: Kpi) -> Partner | None:
 
 def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
     """Cards side by side, as many as the screen holds. Returns them for further judgement."""
+    view.ahead(questions(view, kpi_ids))
     cards = [read(view, kpi) for kpi in view.kpis(*kpi_ids)]
     # A card is a direct child of the grid: a cell between them would not stretch it to its row's height.
     with st.grid(min_column_width=_CARD_WIDTH, gap="small"):

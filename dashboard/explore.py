@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import charts, formats, parts, periods, readings
 from dashboard.periods import NO_COMPARISON
+from dashboard.session import Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +45,7 @@ def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: S
         )
     if not parts.needs(view, *kpi.datasets) or not parts.splits(view, kpi):
         return
+    view.ahead([Question(kpi, grain=view.grain(kpi)), Question(kpi, (dimension,))])
     left, right = st.columns(2, gap="medium")
     with left:
         trend(view, kpi)
@@ -64,6 +66,7 @@ def trend(view: View, kpi: Kpi) -> None:
 def trends(view: View, kpi_ids: Sequence[str]) -> None:
     """Several KPIs of one unit in one chart."""
     kpis = view.kpis(*kpi_ids)
+    view.ahead(Question(kpi, grain=view.grain(kpi)) for kpi in kpis)
     series = view.t("chart.series")
     frames = [view.trend(kpi).with_columns(pl.lit(kpi.label[view.lang]).alias(series)) for kpi in kpis]
     points = _measured(pl.concat(frames))
@@ -105,6 +108,7 @@ def groups(view: View, kpi: Kpi, dimension: str) -> None:
 def side_by_side(view: View, kpi_ids: Sequence[str], dimension: str) -> None:
     """A table: a row for each value of the dimension, a column for each KPI. Too few cases are named so."""
     table: pl.DataFrame | None = None
+    view.ahead(Question(kpi, (dimension,)) for kpi in view.kpis(*kpi_ids))
     for kpi in view.kpis(*kpi_ids):
         found = view.by(kpi, dimension)
         texts = [_cell(view, kpi, row) for row in found.iter_rows(named=True)]

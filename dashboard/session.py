@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, cast
 import polars as pl
 import streamlit as st
 
-from dashboard import fair, periods, readings, targets
+from dashboard import fair, kept, periods, readings, targets
 from dashboard.labels import Labels
 from dashboard.metrics import passport as passports
 from dashboard.metrics import query
@@ -26,7 +26,7 @@ from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
 from ingestion.warehouse.views import View as Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import date
 
     from dashboard.i18n import Translate
@@ -49,6 +49,19 @@ class Choice:
     period: Period
     comparison: str = "previous"
     where: Where = ()
+
+
+@dataclass(frozen=True)
+class Question:
+    """A KPI by slices and period, over the chosen dates (None) or other ones, under the filter."""
+
+    kpi: Kpi
+    by: tuple[str, ...] = ()
+    grain: str = "total"
+    period: Period | None = None
+
+    def __hash__(self) -> int:
+        return hash((self.kpi.id, self.by, self.grain, self.period))
 
 
 @dataclass(frozen=True)
@@ -128,11 +141,13 @@ class View:
         self, kpi: Kpi, by: Sequence[str] = (), grain: str | None = None, period: Period | None = None
     ) -> pl.DataFrame:
         """The KPI by day, week or month, whichever keeps the chosen period readable."""
-        step = grain or periods.grain(self.choice.period)
+        return self._values(kpi, tuple(by), grain or self.grain(kpi), period)
+
+    def grain(self, kpi: Kpi) -> str:
+        """The step of the KPI's trend over the chosen period."""
+        step = periods.grain(self.choice.period)
         # A cohort KPI is taken on the first day of a month: shorter steps do not exist.
-        if kpi.over_time == "first" and step in _COARSE_PERIODS:
-            step = "month"
-        return self._values(kpi, tuple(by), step, period)
+        return "month" if kpi.over_time == "first" and step in _COARSE_PERIODS else step
 
     def by(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
         """The KPI by dimension, values in the reader's language, groups without cases left out."""
@@ -149,7 +164,9 @@ class View:
 
     def curve(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
         key = (*self._key(None), kpi.id, kpi.version, dimensions)
-        found = _curve(key, lambda: query.curve(self.snapshot, self.scope, kpi, self.filter(), dimensions))
+        found = kept.frames.one(
+            (*key, "curve"), lambda: query.curve(self.snapshot, self.scope, kpi, self.filter(), dimensions)
+        )
         return self.named(found, *dimensions)
 
     def rows(self, kpi: Kpi, part: str = "denominator") -> pl.DataFrame:
@@ -157,7 +174,9 @@ class View:
         if self.unsplit(kpi):
             return pl.DataFrame()
         key = (*self._key(None), kpi.id, kpi.version, part)
-        return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN))
+        return kept.frames.one(
+            key, lambda: query.rows(self.snapshot, self.scope, kpi, self.filter(), part, limit=ROWS_SHOWN)
+        )
 
     def passport(self, kpi: Kpi) -> passports.Passport:
         """Everything behind the KPI's value under the filter."""
@@ -170,32 +189,37 @@ class View:
         if cell is None:
             return None
         key = (self.snapshot.run_id, self.scope, kpi.id, cell)
-        return _rows(key, lambda: restatements.restated(self.snapshot, self.scope, kpi, None, *cell))
+        return kept.frames.one(key, lambda: restatements.restated(self.snapshot, self.scope, kpi, None, *cell))
 
     def open_rows(self, kpi: Kpi) -> pl.DataFrame:
         """The units of a stock on the newest full day, whatever the period: what waits now, waits for somebody."""
         newest = periods.Period(self.last_date, self.last_date)
         key = (*self._key(newest), kpi.id, kpi.version, "open")
         wanted = self.filter(newest)
-        return _rows(key, lambda: query.rows(self.snapshot, self.scope, kpi, wanted, "numerator", limit=OPEN_SHOWN))
+        return kept.frames.one(
+            key, lambda: query.rows(self.snapshot, self.scope, kpi, wanted, "numerator", limit=OPEN_SHOWN)
+        )
 
     def sums(self, mart: str, by: Sequence[str] = (), period: str = "total") -> pl.DataFrame:
         """The counts of a mart under the filter, added up by `by` and period."""
         name = f"marts.{mart}"
         key = (*self._key(None), name, tuple(by), period)
-        return _sums(key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period))
+        return kept.frames.one(
+            key, lambda: query.sums(self.snapshot, self.scope, name, self.filter(), by=by, period=period)
+        )
 
     def table(self, one: Table) -> pl.DataFrame:
         """The table of a view of sql/views under the filter, which must name no slice that its fact does not know."""
         key = (*self._key(None), one.id, one.version)
-        return _values(key, lambda: query.view(self.snapshot, self.scope, one, self.filter()))
+        return kept.frames.one(key, lambda: query.view(self.snapshot, self.scope, one, self.filter()))
 
     def missing(self, one: Kpi | Table) -> tuple[str, ...]:
         """The exports that a KPI or a view needs and that no source has brought."""
         return query.missing(self.snapshot, one)
 
     def meta(self, name: str) -> pl.DataFrame:
-        return _meta((self.snapshot.run_id, name), lambda: query.meta(self.snapshot, name))
+        key = (self.snapshot.run_id, "meta", name)
+        return kept.frames.one(key, lambda: query.meta(self.snapshot, name))
 
     def is_connected(self, *datasets: str) -> bool:
         return set(datasets) <= self.snapshot.connected
@@ -208,11 +232,20 @@ class View:
         """Every target row of the KPI, also relative ones and those of single slices."""
         return targets.rows_of(self.meta("targets"), kpi.id)
 
+    def ahead(self, questions: Iterable[Question]) -> None:
+        """Ask together what a page is about to ask one by one: what shares a table is then read in one scan."""
+        answerable = [one for one in dict.fromkeys(questions) if not self.unsplit(one.kpi)]
+        self._together(answerable)
+
     def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
-        key = (*self._key(period), kpi.id, kpi.version, by, grain)
-        return _values(
-            key,
-            lambda: query.values(self.snapshot, self.scope, kpi, self.filter(period), by=by, period=grain),
+        return self._together([Question(kpi, by, grain, period)])[0]
+
+    def _together(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
+        asks = [query.Ask(one.kpi, self.filter(one.period), one.by, one.grain) for one in questions]
+        keys = [(*self._key(one.period), one.kpi.id, one.kpi.version, one.by, one.grain) for one in questions]
+        return kept.frames.many(
+            keys,
+            lambda places: query.values_together(self.snapshot, self.scope, [asks[place] for place in places]),
         )
 
     def _first_date(self, kpi: Kpi) -> date | None:
@@ -250,38 +283,13 @@ def current() -> View:
 
 
 # Streamlit hashes `key` and leaves `_read` alone: the key alone decides what is the same question.
-@st.cache_data(max_entries=3_000, show_spinner=False)
-def _values(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    return _read()
-
-
 @st.cache_data(max_entries=200, show_spinner=False)
 def _first_date(key: Key, _read: Callable[[], date | None]) -> date | None:
     return _read()
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _curve(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    return _read()
-
-
-@st.cache_data(max_entries=60, show_spinner=False)
-def _rows(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    return _read()
-
-
 @st.cache_data(max_entries=60, show_spinner=False)
 def _passport(key: Key, _read: Callable[[], passports.Passport]) -> passports.Passport:
-    return _read()
-
-
-@st.cache_data(max_entries=300, show_spinner=False)
-def _sums(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
-    return _read()
-
-
-@st.cache_data(max_entries=30, show_spinner=False)
-def _meta(key: Key, _read: Callable[[], pl.DataFrame]) -> pl.DataFrame:
     return _read()
 
 

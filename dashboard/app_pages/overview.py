@@ -32,6 +32,7 @@ TREE = {
 view = current()
 parts.title(view, "overview")
 summary = st.container()
+view.ahead(cards.questions(view, [kpi_id for kpi_ids in TREE.values() for kpi_id in kpi_ids]))
 shown: list[cards.Card] = []
 for branch, kpi_ids in TREE.items():
     parts.section(view, f"overview_{branch}")

@@ -108,17 +108,23 @@ def _days(first: date, last: date) -> list[date]:
 
 def conditions_of(asked: Asked, question: Question, time: str) -> tuple[list[str], list[object]]:
     """Dates, slices and scope as SQL conditions with their bound values."""
-    first, last = question.dates
-    conditions = [f"{time} between ? and ?"]
-    values: list[object] = [first, last]
+    conditions, values = slices_of(question, time, has_region="region" in asked.dimensions)
     days = counted_dates(asked, question)
     if days is not None:
         conditions.append(f"list_contains(?::date[], {time})")
         values.append(days)
+    return conditions, values
+
+
+def slices_of(question: Question, time: str, *, has_region: bool) -> tuple[list[str], list[object]]:
+    """Dates, slices and scope of what is counted every day."""
+    first, last = question.dates
+    conditions = [f"{time} between ? and ?"]
+    values: list[object] = [first, last]
     for dimension, wanted in question.filter.where.items():
         conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
         values.append(spelt(dimension, wanted))
-    if question.regions is not None and "region" in asked.dimensions:
+    if question.regions is not None and has_region:
         conditions.append("list_contains(?::varchar[], region)")
         values.append(list(question.regions))
     elif question.regions is not None:

@@ -16,14 +16,17 @@ from ingestion.warehouse.kpi_question import (
     has_duration,
     measure,
     period_column,
-    spelt,
     state_of,
 )
 from ingestion.warehouse.kpi_question import Question as Question
 from ingestion.warehouse.kpi_question import check_dates as check_dates
 from ingestion.warehouse.kpi_question import check_question as check_question
 from ingestion.warehouse.kpi_question import counted_dates as counted_dates
-from ingestion.warehouse.kpis import Filter, Kpi, Query
+from ingestion.warehouse.kpis import Kpi, Query
+
+NOTHING = "0"
+"""What a unit adds where a KPI has no such sum."""
+SUM_KINDS = ("ratio", "rate", "count", "stock", "mean", "nps")
 
 
 def reads_mart(kpi: Kpi, question: Question, mart_columns: Sequence[str]) -> bool:
@@ -78,7 +81,7 @@ sums as (
     from units
     group by all
 )
-select period, {dimensions}{_sum_columns(kpi)}
+select period, {dimensions}{sum_columns(kpi)}
 from sums"""
     return Query(sql, tuple(binds))
 
@@ -97,7 +100,18 @@ def counted_by(kpi: Kpi) -> tuple[str, str, str]:
     )
 
 
-def _sum_columns(kpi: Kpi) -> str:
+def sums_of(kpi: Kpi) -> dict[str, str]:
+    """What a unit adds to each of the KPI's sums, in a type that adds up exactly."""
+    contribution, counted, unit_count = counted_by(kpi)
+    sums = {"numerator": contribution, "denominator": counted, "n": unit_count}
+    sums["pending"] = f"cast(coalesce({kpi.pending}, false) as integer)" if kpi.pending else NOTHING
+    # Squares carry the spread of means and of NPS.
+    sums["squares"] = f"{contribution} * ({contribution})" if kpi.kind in ("mean", "nps") else NOTHING
+    return sums
+
+
+def sum_columns(kpi: Kpi) -> str:
+    """value, numerator, denominator, n, lower, upper and state from the columns of sums_of."""
     share = "cast(numerator as double) / nullif(cast(denominator as double), 0)"
     nothing = "cast(null as double)"
     match kpi.kind:
@@ -159,28 +173,3 @@ def _contributes(kpi: Kpi) -> str:
     if kpi.kind == "difference":
         return f"coalesce({kpi.group}, false) and coalesce(cast({kpi.numerator} as {measure(kpi)}), 0) <> 0"
     return f"coalesce(cast({kpi.numerator} as {measure(kpi)}), 0) <> 0"
-
-
-def sums_query(
-    mart: str,
-    columns: Sequence[str],
-    wanted: Filter,
-    by: tuple[str, ...],
-    period: str,
-    regions: tuple[str, ...] | None,
-) -> Query:
-    """Every `..._count` of a mart, added up by `by` and period; the caller has checked the names."""
-    conditions = ["date between ? and ?"]
-    bound: list[object] = [wanted.date_from, wanted.date_to]
-    for dimension, values in wanted.where.items():
-        conditions.append(f"list_contains(?::varchar[], cast({dimension} as varchar))")
-        bound.append(spelt(dimension, values))
-    if regions is not None:
-        conditions.append("list_contains(?::varchar[], region)")
-        bound.append(list(regions))
-    counts = [f"cast(coalesce(sum({name}), 0) as bigint) as {name}" for name in columns if name.endswith("_count")]
-    step = [] if period == "total" else [f"cast(date_trunc('{period}', date) as date) as period"]
-    groups = (*(["period"] if step else []), *by)
-    tail = f"\ngroup by {', '.join(groups)}\norder by {', '.join(groups)}" if groups else ""
-    sql = f"select {', '.join((*step, *by, *counts))}\nfrom {mart}\nwhere {' and '.join(conditions)}{tail}"
-    return Query(sql, tuple(bound))

@@ -204,6 +204,12 @@ def load_kpis(folder: Path = SQL_DIR / "kpis") -> Mapping[str, Kpi]:
     return MappingProxyType(kpis)
 
 
+def load_kpi(kpi_id: str, folder: Path = SQL_DIR / "kpis") -> Kpi | None:
+    """One entry, whose file alone is read: an answer to one question needs no other. Raises KpiEntryInvalid."""
+    found = entries.one(folder, kpi_id)
+    return _kpi(kpi_id, *found) if found else None
+
+
 def named_columns(kpi: Kpi) -> set[str]:
     """The columns of its rows that an entry names: in its expressions, as time, as strata and as dimensions."""
     expressions = (kpi.numerator, kpi.denominator, kpi.duration, kpi.event, kpi.limit, kpi.pending, kpi.group)
@@ -239,6 +245,15 @@ def period_start(day: date, period: str) -> date | None:
             return date(day.year, 1, 1)
         case _:
             return None
+
+
+_LONGEST = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}
+
+
+def period_end(start: date, period: str) -> date:
+    """Last day of the period that begins on `start`; there is none for total."""
+    following = period_start(start + timedelta(days=_LONGEST[period]), period)
+    return (following or start) - timedelta(days=1)
 
 
 def periods_between(first: date, last: date, period: str) -> list[date]:

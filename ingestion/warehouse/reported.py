@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SLICES = ("area", "tier", "channel")
 WHOLE = "whole"
 FULL_MONTHS = 13
-SUM_KINDS = ("ratio", "rate", "count", "stock", "mean", "nps")
+SUM_KINDS = kpi_sql.SUM_KINDS
 
 CELL = ("kpi", "slice_dimension", "slice_value", "period")
 PARTS = (

@@ -1,0 +1,183 @@
+"""Questions asked together: one scan for all KPIs that share a table and its dates, the rest side by side.
+
+Cells answer where they can (ingestion/warehouse/kpi_cells.py), facts where they cannot. A Kaplan-Meier value that was
+read from cells is given only where it provably lies within the bounds of survival.py; else its group, alone, is asked
+of the fact.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from dashboard.metrics import finishing, survival
+from ingestion.warehouse import cells, kpi_cells, kpi_sql
+from ingestion.warehouse.kpis import Kpi, load_kpis, period_end
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from dashboard.metrics.query import Snapshot
+    from ingestion.warehouse.cells import Durations
+    from ingestion.warehouse.kpi_cells import Plan
+
+_WORKERS: Final = min(4, os.cpu_count() or 1)
+_MOST_CARRIED: Final = 250_000
+"""Units whose durations are counted here. More are DuckDB's work, which has a memory limit."""
+_TOGETHER: Final = 12
+"""KPIs in one query: more make it longer to plan than a second one takes."""
+
+_pool: list[ThreadPoolExecutor] = []
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A KPI and a complete question about it."""
+
+    kpi: Kpi
+    question: kpi_sql.Question
+
+
+Found = list[tuple[int, pl.DataFrame]]
+
+
+def answer(snapshot: Snapshot, asked: Sequence[Asked]) -> list[pl.DataFrame]:
+    """For each: period, the dimensions, value, numerator, denominator, n, lower, upper, state; a row for each group.
+
+    Groups without units are the caller's to fill in. Raises KpiQuestionInvalid.
+    """
+    for one in asked:
+        kpi_sql.check_question(one.kpi, one.question)
+    found = dict(pair for pairs in _side_by_side(_work(snapshot, asked)) for pair in pairs)
+    return [found[place] for place in range(len(asked))]
+
+
+def _work(snapshot: Snapshot, asked: Sequence[Asked]) -> list[Callable[[], Found]]:
+    together: dict[Hashable, list[int]] = defaultdict(list)
+    plans: dict[int, Plan] = {}
+    work: list[Callable[[], Found]] = []
+    for place, one in enumerate(asked):
+        if one.kpi.kind in kpi_sql.SUM_KINDS:
+            plans[place] = kpi_cells.sums_plan(one.kpi, one.question, snapshot.cells)
+            if finishing.is_simple(one.kpi):
+                together[_scan(one, plans[place])].append(place)
+            else:
+                work.append(partial(_rate, snapshot, place, one, plans[place]))
+        else:
+            work.append(partial(_one, snapshot, place, one))
+    for places in together.values():
+        work += [
+            partial(_sums, snapshot, asked, places[start : start + _TOGETHER], plans[places[0]])
+            for start in range(0, len(places), _TOGETHER)
+        ]
+    return work
+
+
+def _one(snapshot: Snapshot, place: int, one: Asked) -> Found:
+    return [(place, _alone(snapshot, one))]
+
+
+def _rate(snapshot: Snapshot, place: int, one: Asked, plan: Plan) -> Found:
+    return [(place, _typed(snapshot.run(kpi_cells.value_query(one.kpi, one.question, plan)), one.kpi))]
+
+
+def _side_by_side(work: list[Callable[[], Found]]) -> list[Found]:
+    if len(work) <= 1 or _WORKERS == 1:
+        return [each() for each in work]
+    if not _pool:
+        _pool.append(ThreadPoolExecutor(_WORKERS, thread_name_prefix="answers"))
+    return list(_pool[0].map(lambda each: each(), work))
+
+
+def _scan(one: Asked, plan: Plan) -> Hashable:
+    """What KPIs must have in common to be read in one scan: fact, dates, conditions, slices."""
+    kpi, question = one.kpi, one.question
+    where = tuple(sorted((name, tuple(values)) for name, values in question.filter.where.items()))
+    rest = (question.dates, where, question.by, question.period, question.last_date, question.regions)
+    return (kpi.rows, kpi.time, kpi.over_time, "region" in kpi.dimensions, plan, rest)
+
+
+def _sums(snapshot: Snapshot, asked: Sequence[Asked], places: Sequence[int], plan: Plan) -> Found:
+    question = asked[places[0]].question
+    kpis = [asked[place].kpi for place in places]
+    groups = ("period", *question.by)
+    rows, names = snapshot.run(kpi_cells.sums_query(kpis, question, plan)), kpi_cells.named(kpis)
+
+    def sums(kpi: Kpi) -> dict[str, pl.Expr]:
+        columns = kpi_sql.sums_of(kpi).items()
+        return {name: pl.col(names[sql]) if sql in names else pl.lit(0) for name, sql in columns}
+
+    return [
+        (place, finishing.finished(kpi, rows, groups, sums(kpi))) for place, kpi in zip(places, kpis, strict=True)
+    ]
+
+
+def _typed(rows: pl.DataFrame, kpi: Kpi) -> pl.DataFrame:
+    return rows.with_columns(pl.col("numerator").cast(pl.Float64 if kpi.is_decimal else pl.Int64))
+
+
+def _alone(snapshot: Snapshot, one: Asked) -> pl.DataFrame:
+    """A Kaplan-Meier KPI from cells where they tell enough; it and every difference from the fact elsewhere."""
+    kpi, question = one.kpi, one.question
+    groups = ("period", *question.by)
+    timed, plan = _timed(snapshot, one)
+    if timed is None:
+        is_long = any(table.model == kpi.rows for table in snapshot.cells)
+        return _exactly(snapshot, kpi, question, _MOST_CARRIED + 1 if is_long else 0)
+    counts = snapshot.run(kpi_cells.durations_query(kpi, question, timed, plan))
+    rows = survival.values(kpi, counts, groups, timed)
+    unsure = rows.filter(~pl.col("is_exact_enough")).select(*groups, "n")
+    rows = rows.drop("is_exact_enough")
+    if unsure.is_empty():
+        return rows
+    exact = _exactly(snapshot, kpi, _narrowed(question, unsure), int(unsure["n"].sum()))
+    unsure = unsure.drop("n")
+    exact = exact.join(unsure, on=groups, how="semi", nulls_equal=True).select(rows.columns)
+    return pl.concat([rows.join(unsure, on=groups, how="anti", nulls_equal=True), exact.cast(rows.schema)])
+
+
+def _exactly(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, units: int) -> pl.DataFrame:
+    """The answer of the fact itself: DuckDB's where so many units would have to be carried out of it, else ours."""
+    if kpi.kind == "difference" or units > _MOST_CARRIED:
+        return _typed(snapshot.run(kpi_sql.value_query(kpi, question)), kpi)
+    counts = snapshot.run(kpi_cells.exact_durations_query(kpi, question))
+    return survival.values(kpi, counts, ("period", *question.by), None).drop("is_exact_enough")
+
+
+def _timed(snapshot: Snapshot, one: Asked) -> tuple[Durations | None, Plan]:
+    """The KPI's duration and the cells to read it from; None where it has none, or none that serve."""
+    # A small snapshot has no cells, and need not know what other entries there are.
+    timed = cells.durations_of(one.kpi, load_kpis()) if snapshot.cells else None
+    plan = kpi_cells.durations_plan(one.kpi, one.question, timed, snapshot.cells) if timed else ()
+    return (None, ()) if kpi_cells.is_straight(plan) else (timed, plan)
+
+
+def _narrowed(question: kpi_sql.Question, groups: pl.DataFrame) -> kpi_sql.Question:
+    """The question about no more periods and slices than those of the groups."""
+    first, last = question.dates
+    periods = groups["period"].drop_nulls().to_list()
+    if periods:
+        first = max(first, min(periods))
+        last = min(last, period_end(max(periods), question.period))
+    where = dict(question.filter.where)
+    for name in question.by:
+        values = groups[name].unique()
+        if values.null_count() == 0:
+            where[name] = tuple(values.cast(pl.String).sort().to_list())
+    return replace(question, filter=replace(question.filter, date_from=first, date_to=last, where=where))
+
+
+def curve(snapshot: Snapshot, one: Asked) -> pl.DataFrame:
+    """The Kaplan-Meier curve: the dimensions, duration, events, at_risk, survival, lower, upper."""
+    straight = kpi_sql.curve_query(one.kpi, one.question)
+    timed, plan = _timed(snapshot, one)
+    if timed is None or timed.limit:
+        return snapshot.run(straight)
+    counts = snapshot.run(kpi_cells.durations_query(one.kpi, one.question, timed, plan))
+    return survival.curve(counts, one.question.by)

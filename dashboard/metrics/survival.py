@@ -1,0 +1,203 @@
+"""Kaplan-Meier from counts by duration or by cell: the last step, in columns, over however many curves at once.
+
+Within a cell nobody knows who came first. With all events before all censored units the curve lies as high as it
+can, with all censored before the events as low as it can; the exact one lies between. Both are drawn: where they say
+the same within 1 %, that is the answer, and where they do not, the caller goes to the units themselves. Where a cell
+is one duration, the high one is exact: who is censored at the very time of an event was still at risk. Formulas are
+those of ingestion/warehouse/statistics.py and kpi_km.py, and a test holds them together.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from dashboard.metrics import finishing
+from dashboard.metrics.finishing import Z
+from ingestion.warehouse import cells_grid
+from ingestion.warehouse.statistics import HALF_TOLERANCE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingestion.warehouse.cells import Durations
+    from ingestion.warehouse.kpis import Kpi
+
+TIME_BOUND: Final = 0.01
+"""How far a time may lie from the exact one, relative to it."""
+SHARE_BOUND: Final = 0.001
+"""How far a share may lie from the exact one: a tenth of a percentage point."""
+
+_HIGH, _LOW = "high", "low"
+_ENDS: Final = ("survival", "lower", "upper")
+_SLACK: Final = float(HALF_TOLERANCE)
+
+
+def _curves(counts: pl.DataFrame, groups: Sequence[str], *, is_exact: bool) -> pl.DataFrame:
+    """The curve of each group, at its highest and its lowest: survival_high, survival_low, lower_high and so on."""
+    at_risk = pl.col("leaving").sum().over(groups) - pl.col("leaving").cum_sum().over(groups) + pl.col("leaving")
+    risks = {_HIGH: pl.col("at_risk")}
+    if not is_exact:
+        risks[_LOW] = pl.col("at_risk") - pl.col("leaving") + pl.col("events")
+    frame = counts.with_columns(at_risk.alias("at_risk"))
+    frame = frame.with_columns(column for side, risk in risks.items() for column in _logarithms(side, risk, groups))
+    return frame.with_columns(column for side in risks for column in _curve(side))
+
+
+def _logarithms(side: str, at_risk: pl.Expr, groups: Sequence[str]) -> tuple[pl.Expr, ...]:
+    events = pl.col("events")
+    stays = (at_risk > events) & (events > 0)
+    risk = at_risk.cast(pl.Float64)
+    hazard = pl.when(stays).then((1 - events / risk).log()).otherwise(0.0)
+    variance = pl.when(stays).then(events / (risk * (risk - events))).otherwise(0.0)
+    # The last one at risk has the event: S is 0 from here on, and its logarithm has no value.
+    is_over = ((events == at_risk) & (events > 0)).cast(pl.Int8).cum_max().over(groups)
+    return (
+        is_over.cast(pl.Boolean).alias(f"is_over_{side}"),
+        hazard.cum_sum().over(groups).alias(f"log_{side}"),
+        variance.cum_sum().over(groups).alias(f"variance_{side}"),
+    )
+
+
+def _curve(side: str) -> tuple[pl.Expr, ...]:
+    is_over, log, variance = (pl.col(f"{name}_{side}") for name in ("is_over", "log", "variance"))
+    spread = Z * variance.sqrt() / -log
+
+    def end(sign: int) -> pl.Expr:
+        found = (-((-log).log() + sign * spread).exp()).exp()
+        return pl.when(is_over).then(0.0).when(log == 0).then(1.0).otherwise(found)
+
+    return (
+        pl.when(is_over).then(0.0).otherwise(log.exp()).alias(f"survival_{side}"),
+        end(1).alias(f"lower_{side}"),
+        end(-1).alias(f"upper_{side}"),
+    )
+
+
+def curve(counts: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """A curve for a chart, midway between both: the groups, duration, events, at_risk, survival, lower, upper."""
+    found = _curves(counts.with_columns(pl.lit(0).alias("_all")), ("_all", *groups), is_exact=False)
+    midway = [((pl.col(f"{name}_{_HIGH}") + pl.col(f"{name}_{_LOW}")) / 2).alias(name) for name in _ENDS]
+    return found.select(*groups, pl.col("cell").alias("duration"), "events", "at_risk", *midway)
+
+
+def values(kpi: Kpi, counts: pl.DataFrame, groups: tuple[str, ...], timed: Durations | None) -> pl.DataFrame:
+    """value_query's columns and `is_exact_enough`.
+
+    Args:
+        counts: the groups, cell, events and leaving, ordered by groups and cell.
+        groups: columns that tell curves apart; at least one.
+        timed: what the cells are of; None where each is one exact duration.
+    """
+    found = _curves(counts, groups, is_exact=timed is None)
+    low = _HIGH if timed is None else _LOW
+    rows = (
+        _times(kpi, found, groups, low, timed) if kpi.kind == "km_time" else _shares(kpi, found, groups, low, timed)
+    )
+    columns = {
+        "value": pl.col("value"),
+        "numerator": pl.col("numerator"),
+        "denominator": pl.col("n"),
+        "n": pl.col("n"),
+        "lower": pl.col("lower"),
+        "upper": pl.col("upper"),
+        "state": finishing.state(kpi, pl.col("value"), pl.col("n"), pl.col("pending")),
+    }
+    return rows.select(*groups, **columns, is_exact_enough=pl.col("is_exact_enough"))
+
+
+def _times(kpi: Kpi, found: pl.DataFrame, groups: tuple[str, ...], low: str, timed: Durations | None) -> pl.DataFrame:
+    shortest = longest = found["cell"].cast(pl.Float64)
+    if timed is not None:
+        shortest, longest = cells_grid.bounds(found["cell"], timed.horizons)
+    share_left = round(1 - (kpi.quantile or 0.5), 6) + _SLACK
+
+    def reached(name: str, side: str, edge: str, alias: str) -> pl.Expr:
+        is_left = (pl.col(f"{name}_{side}") <= share_left) & _informative(name, side)
+        if name == "upper" and alias == "from" and timed is not None:
+            is_left |= _hides_steps(side)
+        return pl.col(edge).filter(is_left).min().cast(pl.Float64).alias(f"{name}_{alias}")
+
+    ends = [(low, "shortest", "from"), (_HIGH, "longest", "to")]
+    rows = (
+        found.with_columns(shortest.alias("shortest"), longest.alias("longest"))
+        .group_by(groups, maintain_order=True)
+        .agg(
+            pl.col("events").sum().alias("numerator"),
+            pl.col("leaving").sum().alias("n"),
+            pl.lit(0).alias("pending"),
+            *(reached(name, *end) for name in _ENDS for end in ends),
+        )
+    )
+    middle = {name: (pl.col(f"{name}_from") + pl.col(f"{name}_to")) / 2 for name in _ENDS}
+    return rows.with_columns(
+        middle["survival"].alias("value"),
+        middle["lower"].alias("lower"),
+        middle["upper"].alias("upper"),
+        pl.all_horizontal(_is_time_within(name) for name in _ENDS).alias("is_exact_enough"),
+    )
+
+
+def _informative(name: str, side: str) -> pl.Expr:
+    """Where the last one at risk had the event S is 0 without a variance: no upper limit can rest on that step."""
+    return pl.col(f"survival_{side}") > 0 if name == "upper" else pl.lit(value=True)
+
+
+def _hides_steps(side: str) -> pl.Expr:
+    """A cell in which the last ones at risk had their events: all but the last of these would have had a variance."""
+    return (pl.col(f"survival_{side}") == 0) & (pl.col("events") > 1)
+
+
+def _is_time_within(name: str) -> pl.Expr:
+    since, to = pl.col(f"{name}_from"), pl.col(f"{name}_to")
+    return ((to - since) / 2 <= TIME_BOUND * since).fill_null(value=False) | (since.is_null() & to.is_null())
+
+
+def _shares(
+    kpi: Kpi, found: pl.DataFrame, groups: tuple[str, ...], low: str, timed: Durations | None
+) -> pl.DataFrame:
+    horizon: float | None = kpi.horizon
+    if kpi.limit:
+        horizon = 1.0 if timed is None else cells_grid.LIMIT
+    seen = pl.col("cell") <= horizon
+    sides = tuple(dict.fromkeys((_HIGH, low)))
+    at_horizon = [
+        pl.col(f"{name}_{side}").filter(seen & _informative(name, side)).last().fill_null(1.0).alias(f"{name}_{side}")
+        for name in _ENDS
+        for side in sides
+    ]
+    is_reached = [
+        ((pl.col("cell").max() >= horizon) | (pl.col(f"survival_{side}").min() == 0)).alias(f"is_reached_{side}")
+        for side in sides
+    ]
+    waiting = pl.col("leaving") - pl.col("events")
+    hidden = (seen & _hides_steps(low)).any() if timed is not None else pl.lit(value=False)
+    rows = found.group_by(groups, maintain_order=True).agg(
+        pl.col("events").filter(seen).sum().alias("numerator"),
+        waiting.filter(pl.col("cell") < horizon).sum().alias("pending"),
+        pl.col("leaving").sum().alias("n"),
+        hidden.alias("is_hidden"),
+        *at_horizon,
+        *is_reached,
+    )
+    return rows.with_columns(*_share_columns(low))
+
+
+def _share_columns(low: str) -> tuple[pl.Expr, ...]:
+    nobody_waits, is_reached = pl.col("pending") == 0, pl.col(f"is_reached_{_HIGH}")
+    midway = {name: 1 - (pl.col(f"{name}_{_HIGH}") + pl.col(f"{name}_{low}")) / 2 for name in _ENDS}
+    plain = pl.col("numerator") / pl.col("n")
+    # Without events Greenwood's interval has no width; Wilson's has, and is the one of plain shares.
+    is_plain = nobody_waits | (is_reached & (pl.col("numerator") == 0))
+    lower, upper = finishing.wilson(pl.col("numerator"), pl.col("n"))
+    is_close = pl.all_horizontal(
+        (pl.col(f"{name}_{_HIGH}") - pl.col(f"{name}_{low}")).abs() <= 2 * SHARE_BOUND for name in _ENDS
+    )
+    is_agreed = is_reached == pl.col(f"is_reached_{low}")
+    return (
+        pl.when(nobody_waits).then(plain).when(is_reached).then(midway["survival"]).alias("value"),
+        pl.when(is_plain).then(lower).when(is_reached).then(midway["upper"]).alias("lower"),
+        pl.when(is_plain).then(upper).when(is_reached).then(midway["lower"]).alias("upper"),
+        (nobody_waits | (is_agreed & ~pl.col("is_hidden") & (is_close | ~is_reached))).alias("is_exact_enough"),
+    )

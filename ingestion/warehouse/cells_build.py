@@ -1,0 +1,262 @@
+"""Building the cells of a night, at the end of publishing's build, whichever engine built the facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from ingestion.warehouse import cells
+from ingestion.warehouse.cells import AXES, LEAST_ROWS, SCHEMA, SHORT, UNITS_A_CELL, cell_column, column, event_column
+from ingestion.warehouse.kpi_question import DECIMAL
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    import duckdb
+
+    from ingestion.warehouse.cells import Kind, Step, Subject
+    from ingestion.warehouse.kpis import Kpi
+
+_REGISTRY = """create table if not exists cells.tables (name varchar, model varchar, time varchar, step varchar,
+    kind varchar, dimensions varchar[], measures varchar[], row_count bigint, model_rows bigint)"""
+_CODED = "temp.coded"
+
+
+def build(con: duckdb.DuckDBPyConnection, kpis: Mapping[str, Kpi], only: Collection[str] | None = None) -> None:
+    """Build the cells of every fact, or of those in `only` anew, and write down in cells.tables what they hold."""
+    con.execute(f"create schema if not exists {SCHEMA}")
+    con.execute(_REGISTRY)
+    columns = _columns(con)
+    for subject in (*cells.subjects(kpis, columns), *cells.marts(columns)):
+        if only is None or subject.model in only or _is_told_otherwise(con, subject):
+            _forget(con, subject)
+            _Builder(con, subject).build()
+    _write_first_dates(con, kpis, columns)
+
+
+def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
+    rows = con.execute(
+        """select schema_name || '.' || table_name, list(column_name) from duckdb_columns()
+        where database_name = current_database() and schema_name in ('core', 'marts') group by all order by all"""
+    ).fetchall()
+    return dict(rows)
+
+
+def _write_first_dates(
+    con: duckdb.DuckDBPyConnection, kpis: Mapping[str, Kpi], columns: Mapping[str, Collection[str]]
+) -> None:
+    """cells.first_dates: the first day that has a unit of the KPI, so that no page looks for it in the fact."""
+    con.execute(f"create or replace table {cells.FIRST_DATES} (kpi varchar, version varchar, first_date date)")
+
+    def model(kpi: Kpi) -> str:
+        return kpi.rows
+
+    for name, shared in groupby(sorted((kpi for kpi in kpis.values() if kpi.rows in columns), key=model), model):
+        entries = list(shared)
+        first = ", ".join(f"min(case when {_counts(kpi)} then {kpi.time} end)" for kpi in entries)
+        found = con.execute(f"select {first} from {name}").fetchall()[0]
+        con.executemany(
+            f"insert into {cells.FIRST_DATES} values (?, ?, ?)",
+            [(kpi.id, kpi.version, day) for kpi, day in zip(entries, found, strict=True)],
+        )
+
+
+def _counts(kpi: Kpi) -> str:
+    return f"cast({kpi.denominator} as boolean)"
+
+
+def _is_told_otherwise(con: duckdb.DuckDBPyConnection, subject: Subject) -> bool:
+    """Whether cells from an earlier night hold what nobody asks for any more."""
+    sql = "select distinct unnest(measures) from cells.tables where model = ? and time = ?"
+    held = {measure for (measure,) in con.execute(sql, [subject.model, subject.time]).fetchall()}
+    return not held.issubset({*subject.sums, *(timed.sql for timed in subject.durations)})
+
+
+def _forget(con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
+    key = [subject.model, subject.time]
+    for (name,) in con.execute("select name from cells.tables where model = ? and time = ?", key).fetchall():
+        con.execute(f"drop table {name}")
+    con.execute("delete from cells.tables where model = ? and time = ?", key)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A table of cells to build; `told` is the step a reader may count on."""
+
+    name: str
+    kind: Kind
+    step: Step
+    told: Step
+    axes: tuple[str, ...]
+    dimensions: tuple[str, ...]
+
+    def follows_from(self, other: _Table) -> bool:
+        """Whether its rows can be added up from those of the other."""
+        is_finer = other.step in ("day", self.step)
+        return self.kind == other.kind and is_finer and set(self.dimensions) <= set(other.dimensions)
+
+
+class _Builder:
+    """The cells of one fact by one of its dates."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
+        self.con = con
+        self.subject = subject
+        self.rows = self._number(f"select count(*) from {subject.model} where {subject.time} is not null")
+        self.made: dict[_Table, int] = {}
+
+    def build(self) -> None:
+        if self.rows < LEAST_ROWS:
+            return
+        subject = self.subject
+        # A fact by month has one date a month: its month cells are its day cells.
+        is_monthly = bool(
+            self._number(
+                f"select cast(bool_and({subject.time} = date_trunc('month', {subject.time})) as integer)"
+                f" from {subject.model}"
+            )
+        )
+        for table in self._tables("sums", is_monthly=is_monthly):
+            if self._is_wanted(table) and self._sums(table):
+                self._note(table, subject.sums)
+        if subject.durations:
+            self._timed(is_monthly=is_monthly)
+
+    def _tables(self, kind: Kind, *, is_monthly: bool) -> list[_Table]:
+        subject = self.subject
+        found: dict[tuple[Step, tuple[str, ...]], _Table] = {}
+        for step, axes in subject.grains(kind):
+            told: Step = "day" if is_monthly else step
+            if step == "day" or kind == "durations" or not subject.is_by_day:
+                name = self._name(kind, len(found))
+                found.setdefault((told, axes), _Table(name, kind, step, told, axes, subject.dimensions(axes)))
+        return list(found.values())
+
+    def _name(self, kind: Kind, number: int) -> str:
+        return f"{SCHEMA}.{self.subject.model.partition('.')[2]}_{self.subject.time}_{kind}_{number}"
+
+    def _is_wanted(self, table: _Table) -> bool:
+        return not any(count <= SHORT and table.follows_from(one) for one, count in self.made.items())
+
+    def _note(self, table: _Table, measures: Iterable[str]) -> None:
+        count = self._number(f"select count(*) from {table.name}")
+        self.made[table] = count
+        self.con.execute(
+            "insert into cells.tables values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                *(table.name, self.subject.model, self.subject.time, table.told, table.kind),
+                *(list(table.dimensions), list(measures), count, self.rows),
+            ],
+        )
+
+    def _sums(self, table: _Table) -> bool:
+        subject = self.subject
+        # The last one built that these can be added up from: each is shorter than the one before it.
+        finer = [one.name for one in self.made if table.follows_from(one)]
+        source, time = (finer[-1], "date") if finer else (subject.model, subject.time)
+        date, sliced = _date(time, table.step), ", ".join((_date(time, table.step), "0", *table.dimensions))
+        if not self._pays(f"select approx_count_distinct(hash({sliced})) from {source}", self.rows):
+            return False
+        added = [_added(column(place) if finer else sql, sql) for place, sql in enumerate(subject.sums)]
+        names = [f"{sum_} as {column(place)}" for place, sum_ in enumerate(added)]
+        self.con.execute(
+            f"""create table {table.name} as select {", ".join((f"{date} as date", *table.dimensions, *names))}
+            from {source} where {time} is not null group by all order by date"""
+        )
+        return True
+
+    def _timed(self, *, is_monthly: bool) -> None:
+        """The units with their cells, by date; and of them those histograms that are short enough."""
+        subject = self.subject
+        axes = [axis for axis in AXES if axis in subject.columns]
+        self._code(axes)
+        if not is_monthly:
+            self._units(axes)
+        for table in self._tables("durations", is_monthly=is_monthly):
+            if self._is_wanted(table):
+                self._histograms(table)
+        for name in (_CODED, *(f"temp.axis_{axis}" for axis in axes)):
+            self.con.execute(f"drop table {name}")
+
+    def _code(self, axes: Sequence[str]) -> None:
+        """temp.coded: every unit as small numbers, in the order of its date, since names are slow to group by."""
+        subject, joins = self.subject, []
+        for axis in axes:
+            names = subject.dimensions([axis])
+            listed = ", ".join(names)
+            self.con.execute(
+                f"""create temp table axis_{axis} as
+                select cast(row_number() over (order by {listed}) as smallint) as code, {listed}
+                from (select distinct {listed} from {subject.model}) as found"""
+            )
+            same = " and ".join(f"units.{name} is not distinct from axis_{axis}.{name}" for name in names)
+            joins.append(f"inner join axis_{axis} on {same}")
+        codes = [f"axis_{axis}.code as {_code(axis)}" for axis in axes]
+        timed = [
+            f"cast(case when {timed.condition} then {timed.cell} end as bigint) as {cell_column(place)},"
+            f" {timed.event} as {event_column(place)}"
+            for place, timed in enumerate(subject.durations)
+        ]
+        self.con.execute(
+            f"""create temp table coded as select units.{subject.time} as date, {", ".join((*codes, *timed))}
+            from {subject.model} as units {" ".join(joins)} where units.{subject.time} is not null order by date"""
+        )
+
+    def _units(self, axes: Sequence[str]) -> None:
+        places = range(len(self.subject.durations))
+        table = _Table(self._name("units", 0), "units", "day", "day", tuple(axes), self.subject.dimensions(axes))
+        columns = (*table.dimensions, *map(cell_column, places), *map(event_column, places))
+        self.con.execute(
+            f"create table {table.name} as select date, {', '.join(columns)} from coded {self._named(axes)}"
+        )
+        self._note(table, [timed.sql for timed in self.subject.durations])
+
+    def _named(self, axes: Iterable[str]) -> str:
+        """The joins that give codes their names back."""
+        return " ".join(f"inner join axis_{axis} on coded.{_code(axis)} = axis_{axis}.code" for axis in axes)
+
+    def _histograms(self, table: _Table) -> None:
+        chosen: list[str] = []
+        date = _date("date", table.step)
+        for place, timed in enumerate(self.subject.durations):
+            cell = cell_column(place)
+            codes = [_code(axis) for axis in table.axes]
+            key = ", ".join((date, cell, *codes))
+            count = f"select approx_count_distinct(hash({key})) from coded where {cell} is not null"
+            units = self._number(f"select count({cell}) from coded")
+            if units < LEAST_ROWS or not self._pays(count, units):
+                continue
+            counted = f"""select {date} as date, {"".join(f"{code}, " for code in codes)}{cell} as cell,
+                cast(count(*) filter (where {event_column(place)}) as integer) as events,
+                cast(count(*) as integer) as leaving
+                from coded where {cell} is not null group by all"""
+            select = f"""select cast({len(chosen)} as smallint) as measure, date,
+                {"".join(f"{name}, " for name in table.dimensions)}cell, events, leaving
+                from ({counted}) as coded {self._named(table.axes)} order by date"""
+            self.con.execute(
+                f"insert into {table.name} {select}" if chosen else f"create table {table.name} as {select}"
+            )
+            chosen.append(timed.sql)
+        if chosen:
+            self._note(table, chosen)
+
+    def _pays(self, count: str, units: int) -> bool:
+        """Whether cells are few enough; their number is estimated, within some percent, in one scan."""
+        return self._number(count) * UNITS_A_CELL <= units
+
+    def _number(self, sql: str) -> int:
+        return int(self.con.execute(sql).fetchall()[0][0] or 0)
+
+
+def _added(source: str, sql: str) -> str:
+    """The sum of a column; decimals keep the scale in which the fact's would be added up."""
+    return f"sum({source})" if DECIMAL in sql else f"cast(sum({source}) as bigint)"
+
+
+def _code(axis: str) -> str:
+    return f"code_{axis}"
+
+
+def _date(time: str, step: Step) -> str:
+    return time if step == "day" else f"cast(date_trunc('month', {time}) as date)"
