@@ -23,11 +23,12 @@ FINDINGS_SHOWN = 12
 def run(
     exports: Annotated[Path, typer.Argument(help=t("cli.run.exports"), show_default=False)],
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help=t("cli.run.engine"))] = "duckdb",
+    spark_master: Annotated[str | None, typer.Option(help=t("cli.run.spark_master"), show_default=False)] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help=t("cli.run.as_of"), show_default=False)] = None,
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    settings = shared.settings(home)
+    settings = shared.settings(home, **({"spark_master": spark_master} if spark_master else {}))
     outcome = night(shared.folder(exports), settings, instant(as_of), engine)
     raise typer.Exit(shared.STOPPED if outcome.verdict == "stopped" else shared.PUBLISHED)
 
