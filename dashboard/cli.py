@@ -2,43 +2,75 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from dashboard.commands import check, connect, kpi, nightly, passport, publishing, serve, shared, status, trial
+from dashboard.commands import coercing, shared
 from dashboard.commands.shared import LANG, Home, Lang, t
 from data_checks.gist import gist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Sequence
 
     from pydantic import ValidationError
 
-app = typer.Typer(help=t("cli.about"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "samples": trial.samples,
-    "demo": trial.demo,
-    "run": nightly.run,
-    "serve": serve.serve,
-    "kpi": kpi.kpi,
-    "passport": passport.passport,
-    "status": status.status,
-    "check": check.check,
-    "connect": connect.connect,
-    "quarantine": status.quarantine,
-    "retract": publishing.retract,
-    "rollback": publishing.rollback,
+COMMANDS = {
+    "samples": "trial",
+    "demo": "trial",
+    "run": "nightly",
+    "serve": "serve",
+    "kpi": "kpi",
+    "passport": "passport",
+    "status": "status",
+    "check": "check",
+    "connect": "connect",
+    "quarantine": "status",
+    "retract": "publishing",
+    "rollback": "publishing",
 }
-for _name, _command in COMMANDS.items():
-    app.command(_name, help=t(f"cli.{_name}.help"))(_command)
+"""Each command, a function of that name in a module of dashboard/commands, which only its own command imports."""
+
+_VALUED = ("--home", "--lang")
 
 
-@app.callback()
+def asked_for(arguments: Sequence[str]) -> str | None:
+    """The one command that these arguments run; None where that takes knowing them all: for help, or a slip."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument in COMMANDS:
+            return argument
+        if argument in _VALUED:
+            next(rest, None)
+        elif not argument.startswith(tuple(f"{name}=" for name in _VALUED)):
+            return None
+    return None
+
+
+def program(*names: str) -> typer.Typer:
+    """The command line with these commands."""
+    made = typer.Typer(
+        help=t("cli.about"), no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    )
+    made.callback()(_before)
+    for name in names:
+        function = getattr(importlib.import_module(f"dashboard.commands.{COMMANDS[name]}"), name)
+        made.command(name, help=t(f"cli.{name}.help"))(function)
+    return made
+
+
+def command(*names: str) -> Any:
+    """The same, ready to be called."""
+    made = typer.main.get_command(program(*names))
+    for each in (made, *getattr(made, "commands", {}).values()):
+        coercing.spare(each)
+    return made
+
+
 def _before(home: Home = None, lang: Lang = None) -> None:
     # Given before the command's name, --home is the default for the command, as if set in the environment.
     if home is not None:
@@ -47,8 +79,9 @@ def _before(home: Home = None, lang: Lang = None) -> None:
 
 def main() -> None:
     """Run the command of sys.argv; whatever goes wrong ends in a sentence and an exit code."""
+    only = asked_for(sys.argv[1:])
     try:
-        app()
+        command(*([only] if only else COMMANDS))()
     except Exception as error:  # noqa: BLE001 - the edge: Python itself would end with 1, which means "stopped"
         message, code = explain(error)
         typer.echo(message, err=True)
@@ -57,15 +90,20 @@ def main() -> None:
 
 def explain(error: Exception) -> tuple[str, int]:
     """A failure in words, with its exit code."""
-    from pydantic import ValidationError
-
     from ingestion.errors import IngestionError, MappingInvalid
+    from ingestion.reader_settings import SettingInvalid
     from ingestion.warehouse.entries import KpiEntryInvalid
     from ingestion.warehouse.errors import AsOfTooLate, NoSuchLoad, NoSuchSnapshot, SparkMissing, WarehouseError
     from ingestion.warehouse.kpis import KpiQuestionInvalid
 
-    if isinstance(error, ValidationError):
-        return _settings_words(error), shared.USAGE
+    if isinstance(error, SettingInvalid):
+        return _setting_words(error.name, error.reason), shared.USAGE
+    # Who has not imported pydantic has raised none of its errors.
+    if "pydantic" in sys.modules:
+        from pydantic import ValidationError
+
+        if isinstance(error, ValidationError):
+            return _settings_words(error), shared.USAGE
     if isinstance(error, KpiQuestionInvalid):
         return t(f"findings.{error.code}", **error.fields), shared.USAGE
     if isinstance(error, KpiEntryInvalid):
@@ -104,11 +142,16 @@ def _last_log() -> str:
 def _settings_words(error: ValidationError) -> str:
     first = error.errors()[0]
     name = str(first["loc"][0]) if first["loc"] else "?"
-    return t("cli.settings_invalid", name=name, upper=name.upper(), reason=first["msg"])
+    return _setting_words(name, first["msg"])
+
+
+def _setting_words(name: str, reason: str) -> str:
+    return t("cli.settings_invalid", name=name, upper=name.upper(), reason=reason)
 
 
 def _state() -> str:
     """What readers see in spite of the failure."""
+    from dashboard.commands import nightly
     from ingestion.warehouse import snapshots
     from ingestion.warehouse.errors import PointerDamaged
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import typer
@@ -60,14 +59,18 @@ def _listed(one: Kpi | View | Card, *, is_text: bool) -> dict[str, object]:
 
 def find(name: str | None) -> Kpi | View | Card:
     """The entry of that id; ends the command where there is none."""
-    from ingestion.warehouse.kpis import load_kpis
+    from ingestion.warehouse.kpis import load_kpi
+    from ingestion.warehouse.views import load_view
 
     if name is None:
         shared.fail(t("cli.errors.kpi_needed"), shared.USAGE)
-    if name in load_kpis():
-        return load_kpis()[name]
+    alone = load_kpi(name) or load_view(name)
+    if alone is not None:
+        return alone
     known = _everything()
     if name not in known:
+        from difflib import get_close_matches
+
         alike = ", ".join(get_close_matches(name, known))
         near = t("cli.errors.near", names=alike) if alike else ""
         shared.fail(t("cli.errors.unknown_kpi", kpi=name, near=near), shared.USAGE)

@@ -32,7 +32,7 @@ def check(
     from ingestion.check import check_file
     from ingestion.errors import MappingInvalid
 
-    own = shared.settings(home).home / "mappings"
+    own = shared.reading(home).home / "mappings"
     changes = dict(shared.pairs(options, "OPTION=VALUE"))
     others = dict(shared.pairs(context, "DATASET=FILE"))
     _verify_names(own, source, feed, changes, others)

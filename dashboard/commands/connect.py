@@ -38,7 +38,7 @@ def connect(
     from ingestion.errors import MappingInvalid
     from ingestion.mapping import OPTIONS
 
-    own = shared.settings(home).home / "mappings"
+    own = shared.reading(home).home / "mappings"
     given = dict(shared.pairs(options, "OPTION=VALUE")) | ({"sheet": sheet} if sheet else {})
     for name in given:
         shared.one_of("--set", name, OPTIONS)

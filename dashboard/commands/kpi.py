@@ -47,7 +47,7 @@ def kpi(
     entry = catalogue.find(kpi)
     wanted = _filter(date_from, date_to, where)
     _check_one_question(bool(by) or period != "total", why=bool(why_by), passport=as_passport, restated=restated)
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     if not isinstance(entry, Kpi):
         is_split = bool(by or why_by or as_passport or restated) or period != "total"
         _show_other(entry, settings.home, wanted, form, is_split=is_split)

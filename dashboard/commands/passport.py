@@ -74,7 +74,7 @@ def passport(
     from dashboard.metrics import passport as passports
 
     told = _read(file)
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     snapshot = _snapshot(settings.home, str(told["run_id"]))
     if rows is not None:
         listed = passports.rows(snapshot, told, rows)

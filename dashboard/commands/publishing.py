@@ -18,7 +18,7 @@ def retract(
 ) -> None:
     from ingestion.retract import retract as withdraw
 
-    for load in withdraw(shared.settings(home).home, sha256, because):
+    for load in withdraw(shared.reading(home).home, sha256, because):
         typer.echo(t("cli.retract.done", source=load.source, feed=load.feed, file=load.file, rows=load.rows_loaded))
     typer.echo(t("cli.retract.next"))
 
@@ -34,7 +34,7 @@ def rollback(
 
     if release and run_id:
         shared.fail(t("cli.errors.release_and_run"), shared.USAGE)
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     shown = back.release(settings.home) if release else back.roll_back(settings.home, run_id)
     words = "cli.rollback.released" if release else "cli.rollback.done"
     typer.echo(t(words, run_id=shown.run_id, as_of=local(shown.as_of, settings.business_timezone)))

@@ -29,7 +29,7 @@ def serve(
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     if not (is_loopback(address) or no_auth or has_login()):
         shared.fail(t("cli.errors.open_address", address=address), shared.USAGE)
     start(settings.home, address, port, must_log_in=not is_loopback(address) and not no_auth)

@@ -8,9 +8,9 @@ import math
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ import typer
 from dashboard.i18n import LANGUAGES, translator
 
 if TYPE_CHECKING:
+    from ingestion.reader_settings import ReaderSettings
     from ingestion.settings import Settings
 
 PUBLISHED, STOPPED, USAGE, FAILED = 0, 1, 2, 3
@@ -48,7 +49,7 @@ def language(arguments: Sequence[str], environment: Mapping[str, str]) -> str:
     return "zh" if system.startswith("zh") else "en"
 
 
-in_use: list[Settings] = []
+in_use: list[Settings | ReaderSettings] = []
 """The settings of the command that runs, for whoever must explain its failure."""
 
 LANG = language(sys.argv[1:], os.environ)
@@ -60,13 +61,24 @@ Output = Annotated[Format, typer.Option("--format", help=t("cli.options.format")
 
 
 def settings(home: Path | None, **changes: object) -> Settings:
-    """The settings of this command; `home` as an absolute path, so that it means the same in a child process."""
+    """All settings, for a command that runs a night; `home` absolute, to mean the same in a child process."""
     from ingestion.settings import Settings
 
     given: dict[str, Any] = {**({"home": home} if home else {}), **changes}
     told = Settings(**given)
-    in_use.append(told.model_copy(update={"home": told.home.expanduser().resolve()}))
-    return in_use[-1]
+    whole = told.model_copy(update={"home": told.home.expanduser().resolve()})
+    in_use.append(whole)
+    return whole
+
+
+def reading(home: Path | None) -> ReaderSettings:
+    """The settings of a command that runs no night; `home` as an absolute path."""
+    from ingestion import reader_settings
+
+    told = reader_settings.read(home)
+    whole = replace(told, home=told.home.expanduser().resolve())
+    in_use.append(whole)
+    return whole
 
 
 def fail(message: str, code: int = FAILED) -> NoReturn:
@@ -84,6 +96,8 @@ def one_of(option: str, name: str, known: Iterable[str], also: Mapping[str, str]
     names, called = list(known), also or {}
     if name in names:
         return name
+    from difflib import get_close_matches
+
     meant = [called.get(one, one) for one in get_close_matches(name, [*called, *names])]
     alike = dict.fromkeys(one for one in meant if one in names)
     near = t("cli.errors.near", names=", ".join(alike)) if alike else ""

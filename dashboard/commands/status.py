@@ -25,7 +25,7 @@ def status(
     home: Home = None,
     lang: Lang = None,
 ) -> None:
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     told = describe(settings.home)
     if form == "json":
         shared.show_json(told)
@@ -130,7 +130,7 @@ def quarantine(
     from dashboard.words import reason
     from ingestion.warehouse import records
 
-    settings = shared.settings(home)
+    settings = shared.reading(home)
     rows = [
         {
             **row,
