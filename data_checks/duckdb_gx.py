@@ -11,8 +11,8 @@ import os
 
 os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read once, at import: nothing about a run may leave the machine
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,9 @@ gxe: Any = great_expectations.expectations
 # counted in the database. The bound keeps a table that fails in every row out of memory.
 BUFFERED_ROWS = 50_000
 
+# Whether anything at all is wrong with a table, by its name.
+_ANSWERS = "answers"
+
 ROW_COUNT = "expect_table_row_count_to_be_between"
 
 SAFE_MESSAGES = (*OF_NAMES, "in BatchData does not exist")
@@ -54,14 +57,6 @@ class Outcome:
     success: bool
     unexpected_count: int | None
     error: str | None
-
-
-@dataclass(frozen=True)
-class Validation:
-    """One suite on one table: an outcome for every expectation, in the order of the suite."""
-
-    element_count: int | None
-    outcomes: tuple[Outcome, ...]
 
 
 class Validator:
@@ -84,22 +79,47 @@ class Validator:
         for engine in self._engines:
             sa.event.listen(engine, "after_cursor_execute", _buffer_rows)
 
-    def validate(self, name: str, select: str, suite: gx.ExpectationSuite) -> Validation:
-        """Run one suite against the rows of `select`, shown to it as a temporary view called `name`.
+    def show(self, name: str, select: str) -> int:
+        """Show it the rows of `select` as a temporary view called `name`; returns how many there are.
 
         Raises:
-            duckdb.Error: `select` itself cannot run, so nothing at all was judged.
+            duckdb.Error: `select` cannot run.
         """
         self._cursor.execute(f'create or replace temporary view "{name}" as {select}')
+        row = self._cursor.execute(f'select count(*) from "{name}"').fetchone()
+        return int(row[0]) if row else 0
+
+    def silent(self, queries: Mapping[str, str]) -> set[str]:
+        """The names of the queries that select nothing; those that cannot run are not among them.
+
+        Each is run once, into a table of answers, which is then judged in one go: Great Expectations would run each
+        twice, and all of them again after one that fails.
+        """
+        self._cursor.execute(f'create or replace temp table "{_ANSWERS}" (name varchar, is_broken boolean)')
+        for name, query in queries.items():
+            with suppress(duckdb.Error):
+                self._cursor.execute(f'insert into "{_ANSWERS}" select ?, exists ({query})', [name])
+        names = [name for (name,) in self._cursor.execute(f'select name from "{_ANSWERS}"').fetchall()]
+        expectations = [
+            gxe.UnexpectedRowsExpectation(
+                unexpected_rows_query=f"select 1 from {{batch}} where name = '{name}' and is_broken",
+                meta={"name": name},
+            )
+            for name in names
+        ]
+        outcomes = self.validate(_ANSWERS, suite_of(_ANSWERS, expectations)) if names else ()
+        return {outcome.meta["name"] for outcome in outcomes if outcome.success}
+
+    def validate(self, name: str, suite: gx.ExpectationSuite) -> tuple[Outcome, ...]:
+        """Run one suite, expectation by expectation in its order, against the rows shown as `name`."""
         asset = self._source.add_table_asset(name, table_name=name)
         batch = asset.add_batch_definition_whole_table("all").get_batch()
         # No samples of failing rows: they may be personal, and findings come from our own predicates.
         result = batch.validate(suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0})
         judged = {_meta(one)["position"]: one for one in result.results}
-        outcomes = tuple(
+        return tuple(
             _outcome(expectation, judged.get(position)) for position, expectation in enumerate(suite.expectations)
         )
-        return Validation(_row_count(result.results), outcomes)
 
     def close(self) -> None:
         for engine in self._engines:
@@ -108,10 +128,12 @@ class Validator:
 
 
 @contextmanager
-def validator(connection: duckdb.DuckDBPyConnection, catalog: str) -> Iterator[Validator]:
-    """A validator that sees what `connection` has committed; unqualified schemas are those of `catalog`."""
+def validator(connection: duckdb.DuckDBPyConnection, *catalogs: str) -> Iterator[Validator]:
+    """A validator that sees what `connection` has committed; schemas are looked up in `catalogs`, the first first."""
     cursor = connection.cursor()
-    cursor.execute(f'use "{catalog}"')
+    cursor.execute(f'use "{catalogs[0]}"')
+    path = ",".join(f'"{catalog}".{schema}' for catalog in catalogs for schema in _schemas(cursor, catalog))
+    cursor.execute(f"set search_path = '{path}'")
     running = Validator(cursor)
     try:
         yield running
@@ -119,11 +141,32 @@ def validator(connection: duckdb.DuckDBPyConnection, catalog: str) -> Iterator[V
         running.close()
 
 
+def _schemas(cursor: duckdb.DuckDBPyConnection, catalog: str) -> list[str]:
+    """Every schema of one attached database, `main` first: there unqualified tables are."""
+    query = "select schema_name from duckdb_schemas() where database_name = ? and not internal order by all"
+    return ["main", *(name for (name,) in cursor.execute(query, [catalog]).fetchall())]
+
+
 def suite_of(name: str, expectations: Sequence[Expectation]) -> gx.ExpectationSuite:
     """A suite whose results can be matched to its expectations: results come back in any order."""
     for position, expectation in enumerate(expectations):
         expectation.meta = {**(expectation.meta or {}), "position": position}
     return gx.ExpectationSuite(name=name, expectations=list(expectations))
+
+
+def kept(suite: gx.ExpectationSuite) -> tuple[Outcome, ...]:
+    """The outcomes of a suite that was judged as a whole, and in which nothing is wrong."""
+    return tuple(
+        Outcome(
+            one.expectation_type,
+            str(getattr(one, "column", "") or ""),
+            dict(one.meta or {}),
+            True,
+            None if one.expectation_type == ROW_COUNT else 0,
+            None,
+        )
+        for one in suite.expectations
+    )
 
 
 def _buffer_rows(_connection: Any, cursor: Any, _sql: str, _values: Any, context: Any, _many: bool) -> None:
@@ -157,14 +200,4 @@ def _error(exception_info: Any) -> str | None:
         if info["raised_exception"]:
             message = str(info["exception_message"]).strip().splitlines()[0]
             return message[:200] if any(name in message for name in SAFE_MESSAGES) else "it raised an exception"
-    return None
-
-
-def _row_count(results: Sequence[Any]) -> int | None:
-    """How many rows the table has, as any of the results tells."""
-    for result in results:
-        is_count = result.expectation_config.type == ROW_COUNT
-        count: int | None = result.result.get("observed_value" if is_count else "element_count")
-        if count is not None:
-            return count
     return None

@@ -4,9 +4,12 @@ Fails closed. A check that raised, did not answer or was never declared counts a
 gate that checked nothing stops. Great Expectations is imported only when a gate runs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -41,6 +44,16 @@ class CheckResult:
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """A suite, and the rows it is about: a SELECT, shown to Great Expectations under a name."""
+
+    view: str
+    select: str
+    suite: "ExpectationSuite"
+    has_moved: bool = True
+
+
+@dataclass(frozen=True)
 class GateResult:
     """Every check of one stage."""
 
@@ -58,6 +71,17 @@ class GateResult:
         if not self.checks or severities - {"warn"}:
             return "stop"
         return "warn" if severities else "pass"
+
+
+def prepare() -> None:
+    """Import Great Expectations meanwhile, in a thread: it takes seconds, and a run lands files before it checks."""
+
+    def load() -> None:
+        # Whoever needs it next waits for this import, and is told if it fails.
+        with suppress(ImportError):
+            import_module("data_checks.duckdb_gx")
+
+    Thread(target=load, name="great_expectations").start()
 
 
 def run_export_checks(
@@ -86,25 +110,27 @@ def run_export_checks(
     from data_checks.duckdb_gx import validator
     from data_checks.suites import exports
 
-    checks: list[CheckResult] = []
+    asked: list[_Asked | CheckResult] = []
+    for name, table in tables.items():
+        dataset = datasets().get(name)
+        if dataset is None:
+            asked.append(_verdict(EXPORTS, f"exports.{name}", "no_suite", name))
+            continue
+        is_fine_empty = name in set(may_be_empty)
+        suite = exports.suite_for(dataset, row_rules(name), may_be_empty=is_fine_empty, key=(keys or {}).get(name))
+        asked.append(_Asked(name, _landed(table, limit), suite))
     with validator(connection, catalog) as running:
-        for name, table in tables.items():
-            dataset = datasets().get(name)
-            if dataset is None:
-                checks.append(_verdict(EXPORTS, f"exports.{name}", "no_suite", name))
-                continue
-            suite = exports.suite_for(
-                dataset,
-                row_rules(name),
-                may_be_empty=name in set(may_be_empty),
-                key=(keys or {}).get(name),
-            )
-            checks.extend(_checked(running, EXPORTS, name, _landed(table, limit), suite))
-    return GateResult(EXPORTS, tuple(checks))
+        return GateResult(EXPORTS, tuple(_checked(running, EXPORTS, asked)))
 
 
 def run_mart_checks(
-    connection: duckdb.DuckDBPyConnection, catalog: str, models: Mapping[str, Sequence[str]]
+    connection: duckdb.DuckDBPyConnection,
+    catalog: str,
+    models: Mapping[str, Sequence[str]],
+    *,
+    beside: str | None = None,
+    is_grain_proven: bool = False,
+    moved: Collection[str] | None = None,
 ) -> GateResult:
     """Check built models.
 
@@ -112,7 +138,11 @@ def run_mart_checks(
         connection: sees the build; only what it has committed is checked.
         catalog: the attached database that holds the schemas core and marts. If it also holds
             meta.previous_volumes (dataset, row_count), volumes are compared; dataset is a model's name there.
-        models: model -> its grain, for every model that would be published: "marts.mart_x", "core.fct_y".
+        models: model -> its grain, for every model to be checked: "marts.mart_x", "core.fct_y".
+        beside: the attached database that holds those of them that are not published.
+        is_grain_proven: whoever built the models has counted their keys; that is not done a second time.
+        moved: the tables that differ from those that were last checked by the same rules, and the models that broke
+            a promise then; None: all. What neither moved nor is compared with what moved still keeps its promises.
     """
     if not any(name.startswith("marts.") for name in models):
         return GateResult(MARTS, (_verdict(MARTS, MARTS, "no_checks"),))
@@ -120,19 +150,25 @@ def run_mart_checks(
     from data_checks.duckdb_gx import validator
     from data_checks.suites import marts
 
-    columns = _columns(connection, catalog)
+    catalogs = [catalog] if beside is None else [catalog, beside]
+    columns = _columns(connection, catalogs)
     has_volumes = "meta.previous_volumes" in columns
-    checks: list[CheckResult] = []
-    with validator(connection, catalog) as running:
-        for name, grain in models.items():
-            model = marts.declared(name)
-            if model is None or not grain:
-                checks.append(_verdict(MARTS, name, "no_suite", name))
-                continue
-            suite = marts.suite_for(name, model, grain=grain, columns=columns.get(name, ()), has_volumes=has_volumes)
-            view = name.replace(".", "__")
-            checks.extend(_checked(running, MARTS, view, f"select * from {name}", suite))
-    return GateResult(MARTS, tuple(checks))
+    asked: list[_Asked | CheckResult] = []
+    for name, grain in models.items():
+        model = marts.declared(name)
+        if model is None or not grain:
+            asked.append(_verdict(MARTS, name, "no_suite", name))
+            continue
+        suite = marts.suite_for(
+            name,
+            model,
+            grain=() if is_grain_proven else grain,
+            columns=columns.get(name, ()),
+            has_volumes=has_volumes,
+        )
+        asked.append(_Asked(name.replace(".", "__"), f"select * from {name}", suite, moved is None or name in moved))
+    with validator(connection, *catalogs) as running:
+        return GateResult(MARTS, tuple(_checked(running, MARTS, asked, moved or ())))
 
 
 def _landed(table: str | Sequence[str], limit: datetime) -> str:
@@ -141,31 +177,57 @@ def _landed(table: str | Sequence[str], limit: datetime) -> str:
     return f"select *, timestamp '{limit:%Y-%m-%d %H:%M:%S.%f}' as as_of_limit from ({rows})"
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, list[str]]:
-    """schema.table -> its columns, in one attached database."""
+def _columns(connection: duckdb.DuckDBPyConnection, catalogs: Sequence[str]) -> dict[str, list[str]]:
+    """schema.table -> its columns, in attached databases."""
     query = """
         select schema_name || '.' || table_name, list(column_name order by column_index)
-        from duckdb_columns() where database_name = ? group by 1
+        from duckdb_columns() where list_contains(?, database_name) group by 1
     """
-    return dict(connection.cursor().execute(query, [catalog]).fetchall())
+    return dict(connection.cursor().execute(query, [list(catalogs)]).fetchall())
 
 
 def _checked(
-    running: "Validator", stage: str, view: str, select: str, suite: "ExpectationSuite"
+    running: "Validator", stage: str, asked: Sequence["_Asked | CheckResult"], moved: Collection[str] = ()
 ) -> Iterator[CheckResult]:
-    """Run one suite; if the table itself cannot be read, that is the one result."""
-    try:
-        validation = running.validate(view, select, suite)
-    except duckdb.Error as error:
-        yield _verdict(stage, suite.name, "could_not_run", gist(error))
-        return
-    if not validation.outcomes:
-        yield _verdict(stage, suite.name, "no_checks")
-    for outcome in validation.outcomes:
-        yield _result(stage, suite.name, outcome, validation.element_count)
+    """Judge the suites: all of them as a whole, then those in which something is wrong check by check.
+
+    A table that cannot be read has that as its one result.
+    """
+    from data_checks.duckdb_gx import kept
+    from data_checks.suites.together import any_broken, names_any
+
+    rows: dict[str, int | str] = {}
+    questions: dict[str, str] = {}
+    settled: set[str] = set()
+    for one in asked:
+        if isinstance(one, CheckResult):
+            continue
+        try:
+            rows[one.view] = running.show(one.view, one.select)
+        except duckdb.Error as error:
+            rows[one.view] = gist(error)
+            continue
+        question = any_broken(one.suite, one.view)
+        if question and not one.has_moved and not names_any(question, moved):
+            settled.add(one.view)
+        elif question:
+            questions[one.view] = question
+    settled |= running.silent(questions) if questions else set()
+    for one in asked:
+        if isinstance(one, CheckResult):
+            yield one
+            continue
+        count = rows[one.view]
+        if isinstance(count, str):
+            yield _verdict(stage, one.suite.name, "could_not_run", count)
+            continue
+        outcomes = kept(one.suite) if one.view in settled else running.validate(one.view, one.suite)
+        yield from (_result(stage, one.suite.name, outcome, count) for outcome in outcomes)
+        if not outcomes:
+            yield _verdict(stage, one.suite.name, "no_checks")
 
 
-def _result(stage: str, suite: str, outcome: "Outcome", element_count: int | None) -> CheckResult:
+def _result(stage: str, suite: str, outcome: "Outcome", element_count: int) -> CheckResult:
     meta = outcome.meta
     crashed = outcome.error is not None
     why = rules()["could_not_run"].label

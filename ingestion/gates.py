@@ -18,9 +18,10 @@ from ingestion import calendars
 from ingestion.errors import Finding
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import ledger, models
+from ingestion.warehouse import ledger, models, snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from ingestion.landing import Landed
@@ -63,19 +64,49 @@ def _keys(feed: Feed) -> dict[str, tuple[str, ...]]:
 
 
 def check_marts(tonight: Night) -> None:
-    """Check every model that would be published, against the facts and against recent nights.
+    """Check every model beyond staging, published or not, against the facts and against recent nights.
 
     Raises:
         Stopped: a check failed that stops the night.
     """
-    published = [model for model in models.load_models() if model.schema != "staging"]
-    tonight.progress.stage("check_marts", len(published))
+    grains = {model.name: model.grain for model in models.load_models() if model.schema != "staging"}
+    tonight.progress.stage("check_marts", len(grains))
     _write_previous_volumes(tonight)
-    catalog = tonight.build_catalog
-    grains = {model.name: model.grain for model in published}
-    _obey(tonight, gate.run_mart_checks(tonight.con, catalog, grains), None)
+    result = gate.run_mart_checks(
+        tonight.con,
+        tonight.build_catalog,
+        grains,
+        beside="scratch",
+        is_grain_proven=True,
+        moved=_moved(tonight),
+    )
+    _obey(tonight, result, None)
     reached("marts_checked")
     tonight.stop_if_told()
+
+
+def _moved(tonight: Night) -> set[str] | None:
+    """What has to be looked at again where tonight's tables were made from last night's: None is everything."""
+    pointer = snapshots.published(tonight.places.home)
+    last = pointer.waiting or pointer if pointer else None
+    if tonight.changed_tables is None or last is None:
+        return None
+    broken = tonight.con.execute(
+        "select distinct suite from warehouse.meta.checks where run_id = ? and stage = ? and not success",
+        [last.run_id, gate.MARTS],
+    ).fetchall()
+    return {*tonight.changed_tables, *(suite for (suite,) in broken)}
+
+
+def judge_spark(tonight: Night, failed: Sequence[gate.CheckResult]) -> None:
+    """Obey the checks that failed on Spark; those that held are asked again of the snapshot, and counted there.
+
+    Raises:
+        Stopped: there are any that stop the night.
+    """
+    if failed:
+        _obey(tonight, gate.GateResult(gate.MARTS, tuple(failed)), None)
+        tonight.stop_if_told()
 
 
 def check_calendars(tonight: Night, as_of: datetime) -> None:

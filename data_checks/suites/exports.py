@@ -11,6 +11,7 @@ from great_expectations.expectations.expectation import Expectation
 from data_checks.contract import Dataset
 from data_checks.duckdb_gx import gxe, suite_of
 from data_checks.rules import Rule
+from data_checks.suites.together import BROKEN_WHEN
 from data_checks.suites.words import carries, carries_rule
 
 
@@ -65,5 +66,6 @@ def _row_rule(rule: Rule) -> Expectation:
     predicate = rule.fails_when.strip().replace("{", "{{").replace("}", "}}")
     query = f"select {rule.columns[0]} from {{batch}} where {predicate}"
     words = carries_rule(rule, column=rule.columns[0])
+    words["meta"][BROKEN_WHEN] = predicate
     silent: Expectation = gxe.UnexpectedRowsExpectation(unexpected_rows_query=query, **words)
     return silent

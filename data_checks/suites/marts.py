@@ -11,6 +11,7 @@ from data_checks.duckdb_gx import gxe, suite_of
 from data_checks.rules import rules
 from data_checks.suites.declarations import FACTS, MARTS, SLICES, Model
 from data_checks.suites.flows import FLOWS
+from data_checks.suites.together import BROKEN_WHEN
 from data_checks.suites.words import carries
 
 FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2029, 12, 31)
@@ -31,14 +32,14 @@ def suite_for(
 
     Args:
         name: folder.file, for example marts.mart_tickets_daily.
-        grain: the columns its header declares as its grain.
+        grain: the columns its header declares as its grain; none where its uniqueness is proven already.
         columns: those the table has. Core models are checked for the slices among them; marts for all slices.
         has_volumes: meta.previous_volumes (dataset, row_count) exists; dataset holds names like `name`.
     """
     is_mart = name.startswith("marts.")
     slices = model.slices if is_mart else tuple(column for column in SLICES if column in columns)
     expectations = [
-        _grain(tuple(grain)),
+        *([_grain(tuple(grain))] if grain else []),
         *_date(model),
         *_filled((*slices, *model.filled, *model.counts)),
         *_counts(model),
@@ -134,6 +135,7 @@ def _volume(name: str) -> Expectation:
 
 
 def _no_rows_where(predicate: str, words: dict[str, Any]) -> Expectation:
+    words["meta"][BROKEN_WHEN] = predicate
     return _no_rows(f"select 1 from {{batch}} where {predicate}", words)
 
 

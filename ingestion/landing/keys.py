@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from data_checks.contract import datasets
 from ingestion.landing.judge import FAULTS, FLAGS, key_text
 from ingestion.sqltext import literal, quoted
 
@@ -26,7 +27,8 @@ def version_key(map: DatasetMap) -> str:
         text = f"cast({quoted(part)} as varchar)"
         # Instants and counters alike keep their order as text, once counters have equal length.
         padded = f"case when regexp_full_match({text}, '[0-9]{{1,20}}') then lpad({text}, 20, '0') else {text} end"
-        parts.append(f"coalesce({padded}, '')")
+        is_instant = any(column.name == part and column.type == "instant" for column in datasets()[map.name].columns)
+        parts.append(f"coalesce({text if is_instant else padded}, '')")
     # A blank sorts before the point of a fraction: 10:00:00 and a counter is older than 10:00:00.5 and another.
     return f"concat_ws(' ', {', '.join(parts)})"
 
@@ -65,9 +67,18 @@ def _hold(con: DuckDBPyConnection) -> None:
 
 
 def _key_rows(con: DuckDBPyConnection, one: Typed) -> None:
+    """Key and version of the rows that may not be alone with them.
+
+    Few keys repeat as a rule. Hashes, of eight bytes, tell which do not; rows that share one by chance are told apart
+    later.
+    """
+    alike = "key" if one.map.collapse else "key, version_key"
     con.execute(
-        f"create or replace temp table {keyed(one)} as select _row, {_key(one.map)} as key, "
-        f"{version_key(one.map)} as version_key from {one.view} where _row not in (from {HELD})"
+        f"create or replace temp table {keyed(one)} as with rows as (select _row, {_key(one.map)} as key, "
+        f"{version_key(one.map)} as version_key from {one.view} where _row not in (from {HELD})), "
+        f"hashed as (select hash({alike}) as alike from rows) "
+        f"select rows.* from rows where hash({alike}) in "
+        "(select alike from hashed group by alike having count(*) > 1)"
     )
 
 

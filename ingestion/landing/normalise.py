@@ -95,7 +95,8 @@ def _default(feed: Feed, column: Column) -> str:
 
 
 def _select(records: Records, feed: Feed, map: DatasetMap, columns: tuple[Column, ...]) -> str:
-    steps: dict[str, list[str]] = {"found": [], "mapped": [], "parsed": [], "timed": [], "typed": []}
+    names_of_steps = ("found", "mapped", "parsed", "placed", "timed", "valued", "typed")
+    steps: dict[str, list[str]] = {name: [] for name in names_of_steps}
     for column in columns:
         entry = map.column(column.name)
         if entry is None:
@@ -107,7 +108,9 @@ def _select(records: Records, feed: Feed, map: DatasetMap, columns: tuple[Column
         steps["mapped"] += _mapped(name, map.values.get(name))
         value, fault = _cast(feed, map.name, column, entry, records.typed, steps)
         refused = f"when {quoted(f'refused {name}')} then {literal(f'unknown_{name}')} "
-        steps["typed"] += [text, f"{value} as {quoted(name)}", f"case {refused}{fault} end as {fault_of(name)}"]
+        # A step of its own: the branches of a case that name the value again would each work it out again.
+        steps["valued"].append(f"{value} as {quoted(name)}")
+        steps["typed"] += [text, quoted(name), f"case {refused}{fault} end as {fault_of(name)}"]
     names = [quoted(entry.our_column) for entry in map.bare]
     bare = [
         f"{dashed(_parts(records, feed, entry.parts(records.headings)))} as {quoted(entry.our_column)}"
@@ -117,8 +120,10 @@ def _select(records: Records, feed: Feed, map: DatasetMap, columns: tuple[Column
         f"with found as (select _row, {', '.join([*steps['found'], *bare])} from {records.relation}), "
         f"mapped as (select *, {', '.join(steps['mapped'])} from found), "
         f"parsed as (select {', '.join(['*', *steps['parsed']])} from mapped), "
-        f"timed as (select {', '.join(['*', *steps['timed']])} from parsed) "
-        f"select {', '.join(['_row', *names, *steps['typed']])} from timed"
+        f"placed as (select {', '.join(['*', *steps['placed']])} from parsed), "
+        f"timed as (select {', '.join(['*', *steps['timed']])} from placed), "
+        f"valued as (select {', '.join(['*', *steps['valued']])} from timed) "
+        f"select {', '.join(['_row', *names, *steps['typed']])} from valued"
     )
 
 
@@ -131,7 +136,7 @@ def _column(records: Records, heading: str) -> str:
 def clean(expression: str, feed: Feed) -> str:
     """Their text without blanks around it; NULL where it is one of the null spellings."""
     # Trimming is seven times the cost of seeing that there is nothing to trim; '!' follows the blank.
-    untouched = f"{expression} > '!' and right({expression}, 1) > ' '"
+    untouched = f"{expression} > '!' and {expression}[-1] > ' '"
     trimmed = f"case when {untouched} then {expression} else nullif(trim({expression}, {BLANKS}), '') end"
     nulls = ", ".join(literal(null) for null in feed.nulls if null)
     return f"case when {trimmed} not in ({nulls}) then {trimmed} end" if nulls else trimmed
@@ -225,6 +230,7 @@ def _cast(
         past = _is_of_the_past(dataset, column.name)
         sql = instants.instant(feed, column.name, text, typed=typed, is_of_the_past=past)
         steps["parsed"] += sql.parsed
+        steps["placed"] += sql.placed
         steps["timed"] += sql.timed
         micros = f"epoch_us({sql.value}) + {quoted(f'apart {column.name}')}"
         return micros if entry.is_micros else sql.value, sql.fault
@@ -232,7 +238,7 @@ def _cast(
         value, code = instants.date(feed, text, typed), "bad_date"
     else:
         value, code = _simple(feed, column, text), _CODES.get(column.type, f"unknown_{column.name}")
-    return value, f"when {text} is not null and {value} is null then {literal(code)}"
+    return value, f"when {text} is not null and {quoted(column.name)} is null then {literal(code)}"
 
 
 def _is_of_the_past(dataset: str, column: str) -> bool:

@@ -40,22 +40,31 @@ def write_rows(con: DuckDBPyConnection, catalog: str, landed: Landed, typed: Typ
     shape = ", ".join(f"{quoted(name)} {type}" for name, type in columns.items())
     table = landing_table(catalog, landed.table(typed.map.name))
     con.execute(f"create table {table} ({shape})")
-    flagged, cleared = f"aftercare_flagged_{typed.map.name}", _cleared(con, typed)
-    con.execute(
-        f"create or replace temp view {flagged} as select _row, list(distinct code order by code) as flags, "
-        f"list(column_name) filter (where clears) as cleared from {FLAGS} "
-        f"where dataset = {literal(typed.map.name)} group by _row"
-    )
+    cleared, flags = _cleared(con, typed), "cast([] as varchar[])"
+    left_out, rows = _left_out(typed), f"{typed.view} as rows"
+    of_dataset = f"where dataset = {literal(typed.map.name)}"
+    if _count(con, f"select count(*) from {FLAGS} {of_dataset}"):
+        flags = f"coalesce(flags, {flags})"
+        rows += (
+            " left join (select _row, list(distinct code order by code) as flags, "
+            f"list(column_name) filter (where clears) as cleared from {FLAGS} {of_dataset} group by _row) "
+            "as flagged using (_row)"
+        )
+    if _count(con, f"select count(*) from ({left_out})"):
+        rows += f" anti join ({left_out}) as left_out using (_row)"
     values = [_value(column, cleared) for column in contract.columns]
     con.execute(
         f"insert into {table} select {literal(landed.source)}, {literal(landed.load_id)}, rows._row, "
-        f"{version_key(typed.map)}, coalesce(flags, []), {_original(typed, original_columns(contract))}, "
-        f"rows.is_gone, {', '.join(values)} from {typed.view} as rows left join {flagged} using (_row) "
-        f"where rows._row not in (from {HELD}) and rows._row not in "
-        f"(select _row from {REPEATS} where dataset = {literal(typed.map.name)} "
-        f"union all select _row from {ABSORBED} where dataset = {literal(typed.map.name)})"
+        f"{version_key(typed.map)}, {flags}, {_original(typed, original_columns(contract))}, "
+        f"rows.is_gone, {', '.join(values)} from {rows}"
     )
     landed.datasets[typed.map.name] = _count(con, f"select count(*) from {table}")
+
+
+def _left_out(typed: Typed) -> str:
+    """The rows of a dataset that do not land: held back, or told by another row."""
+    others = (f"select _row from {table} where dataset = {literal(typed.map.name)}" for table in (REPEATS, ABSORBED))
+    return " union all ".join([f"select _row from {HELD}", *others])
 
 
 def _cleared(con: DuckDBPyConnection, typed: Typed) -> set[str]:
@@ -99,6 +108,9 @@ def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None
 
     A record that gives rows to several datasets is a repeat only if it adds a row to none of them.
     """
+    if len(landed.datasets) == 1:
+        _count_single(con, catalog, landed)
+        return
     tables = [f"select source_row as _row from {landing_table(catalog, landed.table(d))}" for d in landed.datasets]
     written = " union ".join(tables)
     repeats = f"select _row from {REPEATS} except ({written}) except (from {HELD})"
@@ -106,6 +118,19 @@ def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None
     landed.rows_quarantined = _count(con, f"select count(*) from {HELD}")
     landed.rows_duplicate = _count(con, f"select count(*) from ({repeats})")
     landed.rows_loaded = _count(con, f"select count(*) from (({parts}) except (from {HELD}) except ({repeats}))")
+
+
+def _count_single(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None:
+    """The same where a record makes one row at most: then none is in two of these sets, but for those held back."""
+    (dataset,) = landed.datasets
+    rows = f"select source_row as _row from {landing_table(catalog, landed.table(dataset))}"
+    apart = f"anti join {HELD} using (_row)"
+    repeats = f"select distinct _row from {REPEATS} {apart}"
+    landed.rows_quarantined = _count(con, f"select count(*) from {HELD}")
+    landed.rows_duplicate = _count(con, f"select count(*) from ({repeats})")
+    others = f"select _row from {ABSORBED} union select _row from {EXCLUDED}"
+    landed.rows_loaded = _count(con, f"select count(*) from ({rows}) {apart}")
+    landed.rows_loaded += _count(con, f"select count(*) from ({others}) {apart} anti join ({repeats}) using (_row)")
 
 
 def write_held(

@@ -100,6 +100,11 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
     number = 0
     for number, (text, entry) in enumerate(entries, start=1):
         cells: dict[str, str | None] = {}
+        if _is_plain(text, entry):
+            cells = {name: value if isinstance(value, str) else _scalar(value) for name, value in entry.items()}
+            seen |= dict.fromkeys(cells)
+            filler.add(number, text, map(cells.get, names))
+            continue
         code = _flattened(entry, cells)
         code = "bad_encoding" if UNDECODABLE.search(text) else code
         if code:
@@ -114,6 +119,18 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
     if seen:
         records.warnings = checked_headings(export, feed, records.headings, lambda: number)
     return records
+
+
+def _is_plain(text: str, entry: Any) -> bool:
+    """Whether a record holds single values alone, and no character that could not be kept: most do."""
+    return (
+        isinstance(entry, dict)
+        and "\\u" not in text
+        and "\0" not in text
+        and TWICE not in entry
+        and text.isprintable()
+        and not any(isinstance(value, dict | list) for value in entry.values())
+    )
 
 
 def _flattened(entry: Any, cells: dict[str, str | None]) -> str:

@@ -140,7 +140,8 @@ class Splitter:
         looked_at = 0
         while len(taken) < MOST_LINES and looked_at < MOST_LOOKED_AT and (line := self._line()) is not None:
             taken.append(line)
-            if self.quote not in line:
+            # Doubled marks close nothing: without this a cell of many such lines would be read anew for each of them.
+            if self.quote not in line.replace(self.quote * 2, ""):
                 continue
             text = "".join([first, *taken]).rstrip("\r\n")
             cells, problem = split_cells(text, self.delimiter, self.quote)

@@ -94,8 +94,17 @@ def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
 
 def insert(con: duckdb.DuckDBPyConnection, table: str, values: dict[str, Any]) -> None:
     """Insert one row, by column name, into a table of the ledger."""
-    marks = ", ".join("?" for _ in values)
-    con.execute(f"insert into warehouse.meta.{table} ({', '.join(values)}) values ({marks})", list(values.values()))
+    insert_all(con, table, [values])
+
+
+def insert_all(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that name the same columns, in one statement."""
+    if rows:
+        marks = f"({', '.join('?' for _ in rows[0])})"
+        con.execute(
+            f"insert into warehouse.meta.{table} ({', '.join(rows[0])}) values {', '.join(marks for _ in rows)}",
+            [value for row in rows for value in row.values()],
+        )
 
 
 def fetch(con: duckdb.DuckDBPyConnection, sql: str, binds: Sequence[object] = ()) -> list[dict[str, Any]]:
@@ -162,8 +171,9 @@ def record_quarantine(con: duckdb.DuckDBPyConnection, load: Load, held_table: st
 
 def record_load(con: duckdb.DuckDBPyConnection, load: Load, headings: Sequence[str] = ()) -> None:
     insert(con, "loads", vars(load))
-    for position, heading in enumerate(headings, start=1):
-        insert(con, "load_columns", {"load_id": load.load_id, "position": position, "heading": heading})
+    places = enumerate(headings, start=1)
+    rows = [{"load_id": load.load_id, "position": position, "heading": heading} for position, heading in places]
+    insert_all(con, "load_columns", rows)
 
 
 def last_headings(con: duckdb.DuckDBPyConnection, source: str, feed: str) -> list[str]:
@@ -190,11 +200,8 @@ def record_checks(
     con: duckdb.DuckDBPyConnection, run_id: str, load_id: str | None, checks: Iterable[dict[str, Any]]
 ) -> None:
     """Keep the outcome of every check; `column` is a word SQL keeps for itself."""
-    con.execute("begin")
-    for check in checks:
-        column = check.pop("column")
-        insert(con, "checks", {"run_id": run_id, "load_id": load_id, "column_name": column, **check})
-    con.execute("commit")
+    rows = [{"run_id": run_id, "load_id": load_id, "column_name": check.pop("column"), **check} for check in checks]
+    insert_all(con, "checks", rows)
 
 
 def known_files(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str, datetime | None], str]:

@@ -188,3 +188,65 @@ def test_customer_links_that_run_in_a_circle_stop_the_night(
     result = check(con, {"marts.mart_tier_moves": (*GRAIN, "tier_from"), "core.dim_customer_ids": ("named_key",)})
     assert {failed.code for failed in result.failed} == codes
     assert result.verdict == ("stop" if endless else "pass")
+
+
+def test_what_is_not_published_is_looked_up_beside(con: Connection, model: Build) -> None:
+    """A mart is compared with a fact that lies in the other catalog, and that fact keeps its own promises."""
+    fact_rows(con, model, 2)
+    model("marts.mart_customer_months", [MONTHS])
+    con.execute("attach ':memory:' as scratch; create schema scratch.core")
+    con.execute("create table scratch.core.fct_customer_months as from core.fct_customer_months")
+    con.execute("drop table core.fct_customer_months")
+    models = {"marts.mart_customer_months": GRAIN, "core.fct_customer_months": FACT_GRAIN}
+    assert run_mart_checks(con, "memory", models, beside="scratch").failed == ()
+    con.execute("insert into scratch.core.fct_customer_months from scratch.core.fct_customer_months limit 1")
+    failed = run_mart_checks(con, "memory", models, beside="scratch").failed
+    assert {check.code for check in failed} == {"does_not_reconcile", "grain_not_unique"}
+
+
+def test_keys_are_counted_again_only_where_nobody_has(con: Connection, model: Build) -> None:
+    model("marts.mart_backlog_daily", [BACKLOG, BACKLOG])
+    models = {"marts.mart_backlog_daily": GRAIN}
+    assert only(run_mart_checks(con, "memory", models)) == ("grain_not_unique", "date", "stop")
+    assert run_mart_checks(con, "memory", models, is_grain_proven=True).failed == ()
+
+
+@pytest.mark.parametrize(
+    ("moved", "codes"),
+    [
+        (None, ["does_not_reconcile", "model_negative_count"]),
+        (set(), []),
+        ({"marts.mart_customer_months"}, ["does_not_reconcile"]),
+        # The mart is compared with the fact.
+        ({"core.fct_customer_months"}, ["does_not_reconcile"]),
+        ({"marts.mart_backlog_daily", "core.fct_visits"}, ["model_negative_count"]),
+    ],
+)
+def test_what_has_not_moved_keeps_its_promises(
+    con: Connection, model: Build, moved: set[str] | None, codes: list[str]
+) -> None:
+    fact_rows(con, model, 3)
+    model("marts.mart_customer_months", [MONTHS])
+    model("marts.mart_backlog_daily", [{**BACKLOG, "open_count": -1}])
+    models = {
+        "marts.mart_customer_months": GRAIN,
+        "marts.mart_backlog_daily": GRAIN,
+        "core.fct_customer_months": FACT_GRAIN,
+    }
+    result = run_mart_checks(con, "memory", models, moved=moved)
+    assert sorted(check.code for check in result.failed) == codes
+    told = {check.suite for check in result.checks}
+    assert told == set(models), "what was settled before is told again"
+
+
+def test_asked_together_and_one_by_one_they_say_the_same(con: Connection, model: Build) -> None:
+    """One fault makes all promises of a table be asked one by one; those that hold read as if asked together."""
+    model("marts.mart_backlog_daily", [BACKLOG])
+    models = {"marts.mart_backlog_daily": GRAIN}
+    together = run_mart_checks(con, "memory", models).checks
+    con.execute("update marts.mart_backlog_daily set region = null")
+    single = run_mart_checks(con, "memory", models).checks
+    assert {check.success for check in together} == {True}
+    held = [(before, now) for before, now in zip(together, single, strict=True) if now.success]
+    assert len(held) == len(single) - 1
+    assert all(before == now for before, now in held)

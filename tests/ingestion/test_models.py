@@ -35,6 +35,8 @@ def test_a_model_says_what_a_row_is() -> None:
         ("marts.mart_x", "-- grain: a\nselect 1 as a", "needs `-- access:`"),
         ("core.fct_x", "-- grain: a\nselect 1 as a; select 2 as a", "exactly one SELECT"),
         ("core.fct_x", "-- grain: a\ncreate table t as select 1 as a", "exactly one SELECT"),
+        ("core.fct_x", "-- grain: a\n-- keep: forever\nselect 1 as a", "the only one there is"),
+        ("marts.mart_x", "-- grain: a\n-- access: a\n-- keep: build\nselect 1 as a", "for core alone"),
         ("core.fct_x", "-- grain: a\nselect from where", ""),
     ],
 )
@@ -77,6 +79,15 @@ def test_tables_are_found_in_their_catalogs_and_the_text_stays() -> None:
         "select k, 'raw.tickets' as t from raw_tickets join scratch.raw.tiers using (k)"
         " join scratch.staging.stg_x using (k)"
     )
+
+
+def test_what_is_kept_for_the_build_lies_beside_it() -> None:
+    kept = models.parse_model("core.x", "-- grain: a\n-- keep: build\nselect 1 as a")
+    shown = models.parse_model("core.y", "-- grain: a\nselect a from core.x")
+    assert (kept.is_published, shown.is_published) == (False, True)
+    catalog_of = models.catalog_of([], [kept, shown])
+    assert [catalog_of(model.name) for model in (kept, shown)] == ["scratch", ""]
+    assert shown.sql_for(catalog_of).endswith("from scratch.core.x")
 
 
 def test_a_repeated_key_breaks_the_grain(con: duckdb.DuckDBPyConnection) -> None:
