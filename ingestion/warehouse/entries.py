@@ -84,6 +84,14 @@ def in_folder(folder: Path) -> Iterator[tuple[str, dict[str, Any], str]]:
             yield entry_id, entry, where
 
 
+def one(folder: Path, entry_id: str) -> tuple[dict[str, Any], str] | None:
+    """One entry and its place, read from its own file alone; None where none has that id. Raises KpiEntryInvalid."""
+    for path in sorted(folder.glob("*.toml")):
+        if f"[{entry_id}]" in path.read_text(encoding="utf-8") and (found := in_file(path).get(entry_id)):
+            return found, f"{path.name} [{entry_id}]"
+    return None
+
+
 def in_file(path: Path) -> dict[str, dict[str, Any]]:
     """The entries of one file by id. Raises KpiEntryInvalid."""
     try:

@@ -54,6 +54,30 @@ class SparkMissing(WarehouseError):
     code = "spark_missing"
 
 
+class SparkUnreachable(WarehouseError):
+    """No cluster answers where the settings say, or it refuses us: fields master."""
+
+    code = "spark_unreachable"
+
+
+class SparkLost(WarehouseError):
+    """The cluster had no worker left to build with: fields master, seconds (how long it was waited for)."""
+
+    code = "spark_lost"
+
+
+class SharedUnusable(WarehouseError):
+    """The storage shared with Spark cannot be reached or written to: fields location, reason."""
+
+    code = "shared_unusable"
+
+
+class SharedTaken(WarehouseError):
+    """The storage shared with Spark holds another home's files: fields location, owner."""
+
+    code = "shared_taken"
+
+
 class GrainBroken(WarehouseError):
     """A model has several rows where it promises one: fields model, grain, keys (how many are repeated)."""
 

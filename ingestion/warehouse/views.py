@@ -84,6 +84,12 @@ def load_views(folder: Path = SQL_DIR / "views") -> Mapping[str, View]:
     return MappingProxyType(found)
 
 
+def load_view(view_id: str, folder: Path = SQL_DIR / "views") -> View | None:
+    """One view, of which alone the file is read. Raises KpiEntryInvalid."""
+    found = entries.one(folder, view_id)
+    return _view(view_id, *found) if found else None
+
+
 @lru_cache(maxsize=4)
 def load_cards(file: Path = SQL_DIR / "cards.toml") -> Mapping[str, Card]:
     """All cards by id. Raises KpiEntryInvalid."""

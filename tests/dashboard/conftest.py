@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import cli, session
+from dashboard import cli, kept, session
 from ingestion.samples import write_samples
 from tests.dashboard.asked import Answer
 from tests.dashboard.fakes import FakeQuery
@@ -26,6 +26,7 @@ def fake_query(monkeypatch: pytest.MonkeyPatch) -> FakeQuery:
     for module in ("query", "passports", "restatements"):
         monkeypatch.setattr(session, module, fake)
     st.cache_data.clear()
+    kept.frames.clear()
     return fake
 
 

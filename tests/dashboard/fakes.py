@@ -11,6 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from dashboard.metrics.access import Scope
+from dashboard.metrics.query import Ask
 from data_checks.contract import datasets
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, periods_between
 from ingestion.warehouse.views import View, load_views
@@ -69,6 +70,11 @@ class FakeQuery:
 
     def dimension_values(self, snapshot: FakeSnapshot, scope: Scope, dimension: str) -> list[str]:
         return OPTIONS[dimension]
+
+    Ask = Ask
+
+    def values_together(self, snapshot: FakeSnapshot, scope: Scope, asks: Sequence[Ask]) -> list[pl.DataFrame]:
+        return [self.values(snapshot, scope, ask.kpi, ask.wanted, ask.by, ask.period) for ask in asks]
 
     def values(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from filelock import FileLock
 from data_checks import gate
 from ingestion import inbox, pipeline
 from ingestion.mapping import load_sources
-from ingestion.warehouse import records, snapshots
+from ingestion.warehouse import models, records, snapshots
 from ingestion.warehouse.errors import AnotherRun, ModelFailed
 
 if TYPE_CHECKING:
@@ -43,6 +44,20 @@ def test_a_night_publishes_what_came(shop: Shop) -> None:
     ]
     assert outcome.log.read_text(encoding="utf-8")
     assert shop.leftovers() == []
+
+
+def test_a_run_tells_what_it_took(shop: Shop) -> None:
+    outcome = shop.night()
+    stages = ["look", "land", "check_exports", "append", "build", "check_marts", "publish"]
+    assert list(outcome.stage_seconds) == stages
+    lines = outcome.log.read_text(encoding="utf-8").splitlines()
+    told = {
+        word: json.loads(line.split(f" {word} ")[1]) for line in lines for word in ("steps", "used") if word in line
+    }
+    assert told["steps"] == outcome.stage_seconds
+    assert outcome.published is not None
+    assert told["used"]["snapshot_bytes"] == outcome.published.file.stat().st_size
+    assert told["used"]["peak_memory_bytes"] > 50 << 20
 
 
 def test_a_snapshot_says_what_it_is(shop: Shop) -> None:
@@ -90,12 +105,55 @@ def test_changed_definitions_are_published_without_new_files(shop: Shop) -> None
     shop.night()
     model = shop.sql / "core" / "fct_tickets.sql"
     model.write_text(model.read_text(encoding="utf-8") + "where ticket_key <> 'shop:T001'\n", encoding="utf-8")
-    from ingestion.warehouse import models
-
     models._load_models.cache_clear()
     outcome = shop.night()
     assert outcome.verdict == "published"
     assert shop.asked(TICKETS) == [("shop:T002",)]
+
+
+def keep_for_the_build(shop: Shop, columns: str = "*") -> None:
+    """Between staging and the fact of the shop a model that nobody but the fact reads."""
+    kept = f"-- Rows of it.\n-- grain: ticket_key\n-- keep: build\nselect {columns} from staging.stg_tickets\n"
+    (shop.sql / "core" / "int_tickets.sql").write_text(kept, encoding="utf-8")
+    fact = shop.sql / "core" / "fct_tickets.sql"
+    fact.write_text(fact.read_text(encoding="utf-8").replace("staging.stg_tickets", "core.int_tickets"), "utf-8")
+    models._load_models.cache_clear()
+
+
+def test_a_model_kept_for_the_build_is_built_and_not_published(shop: Shop) -> None:
+    keep_for_the_build(shop, "ticket_key, customer_id, created_at")
+    outcome = shop.night()
+    assert (outcome.verdict, outcome.models_built) == ("published", 4)
+    assert len(shop.asked(TICKETS)) == 2
+    tables = [name for (name,) in shop.asked("select schema_name || '.' || table_name from duckdb_tables()")]
+    assert "core.int_tickets" not in tables
+    assert shop.asked("select name from meta.models order by 1") == [
+        ("core.fct_tickets",),
+        ("marts.mart_tickets_daily",),
+    ]
+    assert shop.asked("select reads from meta.definitions where name = 'core.fct_tickets'") == [
+        (["core.int_tickets", "raw.run"],)
+    ]
+
+
+def test_what_is_kept_for_the_build_keeps_its_promises_too(shop: Shop) -> None:
+    keep_for_the_build(shop, "ticket_key, customer_id, created_at")
+    kept = shop.sql / "core" / "int_tickets.sql"
+    kept.write_text(
+        kept.read_text(encoding="utf-8")
+        + "union all select ticket_key, customer_id, created_at from staging.stg_tickets"
+    )
+    models._load_models.cache_clear()
+    stopped = shop.night()
+    assert (stopped.verdict, codes(stopped)) == ("stopped", ["grain_broken"])
+    assert stopped.findings[0][1].fields["model"] == "core.int_tickets"
+
+
+def test_no_personal_column_hides_in_what_is_kept_for_the_build(shop: Shop) -> None:
+    keep_for_the_build(shop)
+    stopped = shop.night()
+    assert (stopped.verdict, codes(stopped)) == ("stopped", ["personal_column"])
+    assert stopped.findings[0][1].fields == {"model": "core.int_tickets", "column": "subject"}
 
 
 def test_another_as_of_is_published_without_new_files_and_kept(shop: Shop) -> None:

@@ -70,7 +70,12 @@ def test_a_mart_that_counts_wrongly_is_not_published(
 @pytest.mark.parametrize(
     ("model", "fact", "old", "new"),
     [
-        ("core.fct_ticket_events", "core.fct_ticket_events", "_events\n", "_events where event_seq <> 3\n"),
+        (
+            "core.fct_ticket_histories",
+            "core.fct_ticket_histories",
+            "_events\n",
+            "_events where event_seq <> 3\n",
+        ),
         (
             "staging.stg_visits",
             "core.fct_visits",

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 from rich.console import Console
 
-from ingestion import progress
+from ingestion import progress, reader_settings, usage
 from ingestion.settings import Settings
 
 
@@ -28,6 +28,67 @@ def test_defaults_are_those_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> No
     settings = Settings()
     assert (settings.home, settings.business_timezone) == (Path("warehouse"), "Asia/Shanghai")
     assert (settings.keep_snapshots, settings.settle_seconds) == (7, 60)
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {},
+        {"AFTERCARE_HOME": "elsewhere"},
+        {"aftercare_home": "/lower/case", "AFTERCARE_BUSINESS_TIMEZONE": "Europe/Berlin"},
+    ],
+)
+def test_readers_are_told_what_the_loader_is(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AFTERCARE_HOME", "AFTERCARE_BUSINESS_TIMEZONE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    whole = Settings()
+    assert reader_settings.read() == reader_settings.ReaderSettings(whole.home, whole.business_timezone)
+    assert reader_settings.read(Path("here")).home == Settings(home=Path("here")).home
+
+
+def test_readers_refuse_the_zone_that_the_loader_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERCARE_BUSINESS_TIMEZONE", "Mars/Olympus")
+    with pytest.raises(ValidationError) as loader:
+        Settings()
+    with pytest.raises(reader_settings.SettingInvalid) as reader:
+        reader_settings.read()
+    (first,) = loader.value.errors()
+    assert (reader.value.name,) == first["loc"]
+    assert reader.value.reason in first["msg"]
+
+
+@pytest.mark.parametrize(
+    ("machine_mib", "limit"), [(900, "1024MiB"), (2048, "1024MiB"), (6000, "3000MiB"), (64_000, "4096MiB")]
+)
+def test_memory_is_half_of_the_machine_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, machine_mib: int, limit: str
+) -> None:
+    monkeypatch.delenv("AFTERCARE_MEMORY_LIMIT", raising=False)
+    monkeypatch.setattr(usage, "machine_memory", lambda: machine_mib * usage.MIB)
+    assert Settings().memory_limit == limit
+    assert Settings(memory_limit="700MB").memory_limit == "700MB"
+
+
+def test_a_container_holds_less_than_its_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = usage.machine_memory()
+    told = tmp_path / "memory.max"
+    monkeypatch.setattr(usage, "_CONTAINER", (told,))
+    told.write_text("max\n", encoding="ascii")
+    assert usage.machine_memory() >= machine
+    told.write_text(f"{512 * usage.MIB}\n", encoding="ascii")
+    assert usage.machine_memory() == 512 * usage.MIB
+
+
+def test_a_stage_is_timed_until_the_next_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter([0.0, 1.0, 3.5, 4.0, 10.0])
+    monkeypatch.setattr("time.monotonic", lambda: next(now))
+    timed = usage.Timed(progress.Silent())
+    for stage in ("look", "land", "look"):
+        timed.stage(stage)
+    timed.end()
+    assert timed.seconds == {"look": 8.5, "land": 0.5}
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from dashboard.metrics.access import Scope
 from ingestion.warehouse import models
 from ingestion.warehouse.entries import DIMENSIONS, KpiEntryInvalid
 from ingestion.warehouse.errors import ModelInvalid
-from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, named_columns
+from ingestion.warehouse.kpis import Filter, Kpi, load_kpi, load_kpis, named_columns
+from ingestion.warehouse.views import load_view, load_views
 
 ENTRY = """
 [answered]
@@ -165,3 +166,12 @@ def test_a_night_refuses_an_entry_that_names_no_column(
             models.verify_entries(con)
         monkeypatch.setattr(models, "load_kpis", lambda folder: {"csat": kpi})
         models.verify_entries(con)
+
+
+def test_one_entry_alone_is_the_one_among_all() -> None:
+    for kpi_id, kpi in load_kpis().items():
+        assert load_kpi(kpi_id) == kpi
+    for view_id, view in load_views().items():
+        assert load_view(view_id) == view
+    assert load_kpi("no_such_kpi") is None
+    assert load_view("ticket_volume") is None
