@@ -12,6 +12,9 @@ import hashlib
 import json
 import os
 from dataclasses import asdict, dataclass
+from errno import ENOSPC
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -29,13 +32,11 @@ from ingestion.warehouse.incremental import Growth
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
 
     from ingestion.night import Night
     from ingestion.warehouse.snapshots import Snapshot
 
-VERSION = 1
-"""Raised when the program builds other tables from the same raw rows and definitions, or keeps other things."""
+_PROGRAM = Path(__file__).resolve().parents[1]
 SWOLLEN = 2.0
 """Rows that were replaced leave gaps. Files so many times larger than when they were built whole are built anew."""
 _CHUNK = 8 << 20
@@ -46,7 +47,8 @@ class Kept:
     """What is written beside the kept tables of one night."""
 
     run_id: str
-    version: int
+    # What built it: another program may build other tables from the same rows and definitions.
+    program: str
     definitions: str
     # What was loaded then, as one text (ledger.loads_state), hashed.
     loads: str
@@ -98,13 +100,14 @@ def _base(tonight: Night, definitions: str, as_of: datetime) -> Base | None:
         log.info("everything is built: the last night kept nothing to build upon")
         return None
     loads = digest(ledger.loads_state(tonight.con, until=last.run_id))
-    is_same = (kept.version, kept.definitions, kept.loads) == (VERSION, definitions, loads)
-    if not is_same or last.schema_version != snapshots.SCHEMA_VERSION or as_of < last.as_of:
+    is_same = (kept.program, kept.definitions, kept.loads) == (program(), definitions, loads)
+    is_turned_back = as_of < last.as_of or ledger.is_retracted_after(tonight.con, last.run_id)
+    if not is_same or is_turned_back or last.schema_version != snapshots.SCHEMA_VERSION:
         tonight.tell("note", Finding("built_anew", {}))
         return None
     size = _size(last.file) + _size(tonight.places.kept(last.run_id))
     if size > SWOLLEN * kept.bytes_when_whole:
-        log.info("everything is built: %s bytes have become %s", kept.bytes_when_whole, size)
+        tonight.tell("note", Finding("built_anew_swollen", {}))
         return None
     return Base(last, kept)
 
@@ -126,6 +129,9 @@ def _copy(tonight: Night, base: Base, build: Path, beside: Path) -> bool:
     try:
         is_whole = all(_copy_one(source, target) == sha256 for source, target, sha256 in sources)
     except OSError as error:
+        if error.errno == ENOSPC:
+            # Building everything takes more room, not less.
+            raise
         log.warning("last night's tables cannot be copied: %s", gist(error))
         is_whole = False
     if not is_whole:
@@ -205,14 +211,14 @@ def keep(tonight: Night, definitions: str) -> None:
     """Keep what was built beside the snapshot, for the next night. The build must be closed, and not yet shown."""
     places, run_id = tonight.places, tonight.run_id
     beside = _beside(tonight)
-    if not beside.exists():
+    if not beside.exists() or beside.with_name(f"{beside.name}.wal").exists():
         return
     last = _last(tonight)
     grown_from = _read(places.kept_record(last.run_id)) if last and tonight.changed_tables is not None else None
     size = _size(beside) + _size(places.build(run_id))
     kept = Kept(
         run_id=run_id,
-        version=VERSION,
+        program=program(),
         definitions=definitions,
         loads=digest(ledger.loads_state(tonight.con, until=run_id)),
         sha256=snapshots.sha256(beside),
@@ -240,6 +246,16 @@ def _read(file: Path) -> Kept | None:
         return Kept(**json.loads(file.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
+
+
+@cache
+def program() -> str:
+    """What a night is made by, beside sql/: the files of this program that write and judge, and DuckDB."""
+    found = hashlib.sha256(duckdb.__version__.encode())
+    for room in ("ingestion", "data_checks"):
+        for file in sorted((_PROGRAM / room).rglob("*.py")):
+            found.update(file.read_bytes())
+    return found.hexdigest()[:16]
 
 
 def digest(text: str) -> str:

@@ -210,6 +210,9 @@ def load_source(*folders: Path) -> Source:
     master_namespace = declared.pop("master_namespace", namespace)
     if not isinstance(precedence, int) or isinstance(precedence, bool) or not isinstance(master_namespace, str):
         raise MappingInvalid(str(origin), "customer_precedence is a whole number and master_namespace is text")
+    if any(":" in str(name) for name in (origin.parent.name, namespace, master_namespace)):
+        # Keys are made of namespace, colon and id, and taken apart at the first colon.
+        raise MappingInvalid(str(origin), "a source, customer_namespace or master_namespace has no colon in its name")
     ignore_files = _patterns("ignore_files", declared.pop("ignore_files", []), str(origin))
     shared = {"customer_namespace": namespace, **declared}
     return Source(

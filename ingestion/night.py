@@ -108,6 +108,9 @@ class Night:
     def close_build(self) -> None:
         """Write everything to disk and leave build and people files closed; the ledger stays reachable."""
         self.con.execute("checkpoint")
+        # What lies beside the build is kept for the next night: closing alone would pass over a disk that is full.
+        self.con.execute("checkpoint scratch")
+        self.con.execute("detach scratch")
         self.con.execute("detach warehouse")
         self.con.close()
         self.con = _open_ledger(self.places)
@@ -259,6 +262,8 @@ def settle(con: duckdb.DuckDBPyConnection, places: Places, run_id: str, *, verdi
             return
     ledger.undo_run(con, run_id)
     snapshots.discard(places.home, run_id)
+    for left in (places.kept(run_id), places.kept_record(run_id)):
+        left.unlink(missing_ok=True)
     ledger.end_run(con, run_id, verdict=verdict, ended_at=snapshots.now(), message_code=message_code)
 
 

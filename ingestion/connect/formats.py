@@ -148,23 +148,25 @@ def _is_ambiguous(one: FormatShare, found: Sequence[FormatShare]) -> bool:
 
 def _counts(con: DuckDBPyConnection, relation: str, feed: Feed, tried: Sequence[str]) -> tuple[int, dict[str, int]]:
     """How many values each format takes as the night would."""
-    inner, counted = [], []
-    for i, format in enumerate(tried):
-        inner.append((f"f{i}", _sql(feed, f"f{i}", (format,))))
-        counted.append(f"count(p{i})")
-    parsed = ", ".join(item for _, sql in inner for item in sql.parsed)
-    timed = ", ".join(item for _, sql in inner for item in sql.timed)
-    valued = ", ".join(f"{sql.value} as p{i}" for i, (_, sql) in enumerate(inner))
-    row = con.execute(
-        f"select count(*), {', '.join(counted)} from (select {valued} from (select *, {timed} from "
-        f"(select v, {parsed} from {relation})))"
-    ).fetchone()
+    ways = [_sql(feed, f"f{i}", (format,)) for i, format in enumerate(tried)]
+    counted = ", ".join(f"count(p{i})" for i in range(len(ways)))
+    row = con.execute(f"select count(*), {counted} from {_read(ways, relation)}").fetchone()
     told = row or (0, *[0] * len(tried))
     return told[0], dict(zip(tried, told[1:], strict=True))
 
 
 def _sql(feed: Feed, name: str, formats: tuple[str, ...]) -> instants.InstantSql:
     return instants.instant(replace(feed, datetime_formats=formats), name, "v", typed=False, is_of_the_past=False)
+
+
+def _read(ways: Sequence[instants.InstantSql], relation: str) -> str:
+    """What each way of reading the texts `v` of a relation makes of them, as p0, p1 …"""
+    parsed, placed, timed = (
+        ", ".join([first, *(item for way in ways for item in getattr(way, step))])
+        for step, first in (("parsed", "v"), ("placed", "*"), ("timed", "*"))
+    )
+    values = ", ".join(f"{way.value} as p{i}" for i, way in enumerate(ways))
+    return f"(select {values} from (select {timed} from (select {placed} from (select {parsed} from {relation}))))"
 
 
 def choose(
@@ -202,12 +204,10 @@ def _unlikely(
         formats = tuple(one.format for one in column if order_of(one.format) == order)
         if not formats:
             continue
-        sql = _sql(feed, "one", formats)
+        values = f"(select trim({quoted(records.columns[heading])}) as v from {records.relation})"
         row = con.execute(
-            "select count(*) filter (p > ?), coalesce(date_diff('day', min(p), max(p)), 0) "
-            f"from (select {sql.value} as p from (select *, {', '.join(sql.timed)} from "
-            f"(select v, {', '.join(sql.parsed)} from "
-            f"(select trim({quoted(records.columns[heading])}) as v from {records.relation}))))",
+            "select count(*) filter (p0 > ?), coalesce(date_diff('day', min(p0), max(p0)), 0) "
+            f"from {_read([_sql(feed, 'one', formats)], values)}",
             [tomorrow],
         ).fetchone()
         ahead, days = (ahead + row[0], days + row[1]) if row else (ahead, days)
@@ -240,10 +240,6 @@ def taken(con: DuckDBPyConnection, records: Records, feed: Feed, heading: str, f
     """How many values of a column these formats take together."""
     if not formats:
         return 0
-    sql = _sql(feed, "one", formats)
-    row = con.execute(
-        f"select count(p) from (select {sql.value} as p from (select *, {', '.join(sql.timed)} from "
-        f"(select v, {', '.join(sql.parsed)} from "
-        f"(select nullif(trim({quoted(records.columns[heading])}), '') as v from {records.relation}))))"
-    ).fetchone()
+    values = f"(select nullif(trim({quoted(records.columns[heading])}), '') as v from {records.relation})"
+    row = con.execute(f"select count(p0) from {_read([_sql(feed, 'one', formats)], values)}").fetchone()
     return int(row[0]) if row else 0

@@ -296,3 +296,11 @@ def loads_state(con: duckdb.DuckDBPyConnection, until: str | None = None) -> str
         [until],
     ).fetchone()
     return row[0] if row else ""
+
+
+def is_retracted_after(con: duckdb.DuckDBPyConnection, run_id: str) -> bool:
+    """Whether a load that came after a run was withdrawn: rows of older loads may wait again for what it brought."""
+    found = con.execute(
+        "select 1 from warehouse.meta.loads where state = 'retracted' and run_id > ? limit 1", [run_id]
+    ).fetchone()
+    return found is not None

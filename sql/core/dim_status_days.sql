@@ -15,8 +15,9 @@ status_days as (
     from core.dim_clock as dim_clock
     cross join last_days
     where extract(day from dim_clock.date) = 1
-        and date_diff('day', dim_clock.date, last_days.last_date) >= -1
-        and date_diff('day', dim_clock.date, last_days.last_date) < 36 * 31
+        and dim_clock.date <= last_days.last_date + interval '1 day'
+        -- By months, not days: the first one moves when the month does, and never in between.
+        and dim_clock.date > cast(date_trunc('month', last_days.last_date) as date) - interval '36 months'
     union
     select last_date from last_days
 )

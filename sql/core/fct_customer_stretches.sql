@@ -5,7 +5,7 @@
 -- via: staging.stg_assets.customer_key = core.dim_customer_ids.named_key
 -- via: core.dim_customer_ids.named_key = self.customer_key
 -- moves: date_trunc('month', old_date - interval 1 day) <> date_trunc('month', new_date - interval 1 day)
--- moves: in core.fct_orders: crosses(ordered_date)
+-- moves: in core.fct_orders: crosses_year(ordered_date)
 -- moves: in core.fct_ticket_profiles: crosses_year(created_date)
 -- moves: in core.fct_complaints: crosses(received_date)
 -- moves: in core.fct_survey_answers: crosses(responded_at)

@@ -167,3 +167,10 @@ def test_options_can_be_set_for_one_file_as_a_command_line_gives_them(tmp_path: 
     for bad in ({"zone": "UTC"}, {"header_row": "two"}, {"may_be_empty": "maybe"}, {"tz": "Mars"}, {"join": "x"}):
         with pytest.raises(MappingInvalid):
             feed.with_options(bad)
+
+
+@pytest.mark.parametrize("line", ['customer_namespace = "crm:eu"', 'master_namespace = "crm:eu"'])
+def test_a_namespace_with_a_colon_is_refused(tmp_path: Path, line: str) -> None:
+    # Keys are namespace:id, and are taken apart again at the colon.
+    with pytest.raises(MappingInvalid, match="colon"):
+        load_source(source(tmp_path / "shop", f"{line}\n{FEEDS}"))

@@ -35,7 +35,7 @@ def test_a_model_says_what_a_row_is() -> None:
         ("marts.mart_x", "-- grain: a\nselect 1 as a", "needs `-- access:`"),
         ("core.fct_x", "-- grain: a\nselect 1 as a; select 2 as a", "exactly one SELECT"),
         ("core.fct_x", "-- grain: a\ncreate table t as select 1 as a", "exactly one SELECT"),
-        ("core.fct_x", "-- grain: a\n-- keep: forever\nselect 1 as a", "the only one there is"),
+        ("core.fct_x", "-- grain: a\n-- keep: forever\nselect 1 as a", "build or view"),
         ("marts.mart_x", "-- grain: a\n-- access: a\n-- keep: build\nselect 1 as a", "for core alone"),
         ("core.fct_x", "-- grain: a\nselect from where", ""),
     ],

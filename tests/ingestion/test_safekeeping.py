@@ -189,7 +189,7 @@ def test_assumed_days_up_to_the_longest_limit_are_told(shop: Shop) -> None:
     calendar(shop, *days, assumed="2025-06-03")
     assert codes(shop.night()) == [("warn", "calendar_assumed")]
     calendar(shop, *days, assumed="2025-06-04")
-    assert codes(shop.night()) == []
+    assert codes(shop.night()) == [("note", "built_anew")]
 
 
 def test_the_day_of_a_complete_export_decides_what_is_still_there(shop: Shop) -> None:

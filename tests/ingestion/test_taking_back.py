@@ -33,7 +33,7 @@ def test_a_retracted_file_is_as_if_it_had_never_come(shop: Shop) -> None:
     assert shop.content() != before
     retract(shop.home, bad.sha256, "exported by mistake")
     outcome = shop.night()
-    assert (outcome.verdict, codes(outcome)) == ("published", ["retracted_file"])
+    assert (outcome.verdict, codes(outcome)) == ("published", ["retracted_file", "built_anew"])
     assert shop.content() == before
     with pytest.raises(NoSuchLoad):
         retract(shop.home, bad.sha256, "again")

@@ -275,7 +275,7 @@ def test_both_bounds_enclose_the_exact_curve(n: int, censored: float, ties: int)
     edges = found.sort("cell").join_asof(
         exact.select("cell", "survival_high").sort("cell"), on="cell", suffix="_exact"
     )
-    exactly = edges["survival_exact"]
+    exactly = edges["survival_high_exact"]
     assert (edges["survival_low"] <= exactly + 1e-12).all()
     assert (exactly <= edges["survival_high"] + 1e-12).all()
 
