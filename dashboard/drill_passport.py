@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isclose
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -25,6 +26,7 @@ def show(view: View, kpi: Kpi, reading: Reading) -> None:
         return
     told = view.passport(kpi)
     st.caption(view.t("passport.intro"))
+    _exact(view, kpi, reading, told["values"])
     _facts(view, told)
     _earlier(view, kpi)
     _files(view, told["files"])
@@ -36,6 +38,14 @@ def show(view: View, kpi: Kpi, reading: Reading) -> None:
     name = f"{told['kpi']}-{told['run_id']}.json"
     text = json.dumps(told, ensure_ascii=False, indent=1)
     st.download_button(view.t("passport.save"), text, name, "application/json", key=f"passport_{kpi.id}")
+
+
+def _exact(view: View, kpi: Kpi, reading: Reading, values: list[dict[str, Any]]) -> None:
+    """A page reads times of a long fact from cells, within a stated bound; here stands what all units give."""
+    exact = values[0]["value"] if len(values) == 1 else None
+    if exact is not None and reading.value is not None and not isclose(exact, reading.value, rel_tol=1e-9):
+        shown = (formats.value(each, kpi.unit, view.lang) for each in (reading.value, exact))
+        st.info(view.t("passport.exact", **dict(zip(("page", "exact"), shown, strict=True))))
 
 
 def _facts(view: View, told: dict[str, Any]) -> None:

@@ -8,11 +8,13 @@ the cache can go stale, and the bounds keep a long-running server small.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+import duckdb
 import polars as pl
 import streamlit as st
 
@@ -235,7 +237,9 @@ class View:
     def ahead(self, questions: Iterable[Question]) -> None:
         """Ask together what a page is about to ask one by one: what shares a table is then read in one scan."""
         answerable = [one for one in dict.fromkeys(questions) if not self.unsplit(one.kpi)]
-        self._together(answerable)
+        # What fails is asked again where it is shown, and told there.
+        with suppress(duckdb.Error):
+            self._together(answerable)
 
     def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
         return self._together([Question(kpi, by, grain, period)])[0]

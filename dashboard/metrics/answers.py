@@ -18,7 +18,7 @@ import polars as pl
 
 from dashboard.metrics import finishing, survival
 from ingestion.warehouse import cells, kpi_cells, kpi_sql
-from ingestion.warehouse.kpis import Kpi, load_kpis, period_end
+from ingestion.warehouse.kpis import Kpi, Query, load_kpis, period_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -130,7 +130,11 @@ def _alone(snapshot: Snapshot, one: Asked) -> pl.DataFrame:
     if timed is None:
         is_long = any(table.model == kpi.rows for table in snapshot.cells)
         return _exactly(snapshot, kpi, question, _MOST_CARRIED + 1 if is_long else 0)
-    counts = snapshot.run(kpi_cells.durations_query(kpi, question, timed, plan))
+    asked = kpi_cells.durations_query(kpi, question, timed, plan)
+    counts = snapshot.run(Query(f"{asked.sql}\nlimit {_MOST_CARRIED + 1}", asked.binds))
+    if counts.height > _MOST_CARRIED:
+        # So many slices that cells are nearly units: DuckDB's own work, within its memory.
+        return _exactly(snapshot, kpi, question, _MOST_CARRIED + 1)
     rows = survival.values(kpi, counts, groups, timed)
     unsure = rows.filter(~pl.col("is_exact_enough")).select(*groups, "n")
     rows = rows.drop("is_exact_enough")

@@ -128,14 +128,17 @@ def _times(kpi: Kpi, found: pl.DataFrame, groups: tuple[str, ...], low: str, tim
             pl.col("leaving").sum().alias("n"),
             pl.lit(0).alias("pending"),
             *(reached(name, *end) for name in _ENDS for end in ends),
+            pl.col("shortest").filter(_hides_steps(low)).min().alias("hidden_from"),
         )
     )
+    # An upper end that rests on a cell whose steps are hidden may not be there at all.
+    is_hidden = (pl.col("upper_from") >= pl.col("hidden_from")).fill_null(value=False) & (timed is not None)
     middle = {name: (pl.col(f"{name}_from") + pl.col(f"{name}_to")) / 2 for name in _ENDS}
     return rows.with_columns(
         middle["survival"].alias("value"),
         middle["lower"].alias("lower"),
         middle["upper"].alias("upper"),
-        pl.all_horizontal(_is_time_within(name) for name in _ENDS).alias("is_exact_enough"),
+        (pl.all_horizontal(_is_time_within(name) for name in _ENDS) & ~is_hidden).alias("is_exact_enough"),
     )
 
 
@@ -151,7 +154,7 @@ def _hides_steps(side: str) -> pl.Expr:
 
 def _is_time_within(name: str) -> pl.Expr:
     since, to = pl.col(f"{name}_from"), pl.col(f"{name}_to")
-    return ((to - since) / 2 <= TIME_BOUND * since).fill_null(value=False) | (since.is_null() & to.is_null())
+    return ((to - since).abs() / 2 <= TIME_BOUND * since).fill_null(value=False) | (since.is_null() & to.is_null())
 
 
 def _shares(

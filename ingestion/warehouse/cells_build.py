@@ -187,7 +187,7 @@ class _Builder:
             listed = ", ".join(names)
             self.con.execute(
                 f"""create temp table axis_{axis} as
-                select cast(row_number() over (order by {listed}) as smallint) as code, {listed}
+                select cast(row_number() over (order by {listed}) as integer) as code, {listed}
                 from (select distinct {listed} from {subject.model}) as found"""
             )
             same = " and ".join(f"units.{name} is not distinct from axis_{axis}.{name}" for name in names)

@@ -93,8 +93,13 @@ def _plan_of(kpi: Kpi, question: Question, tables: Sequence[Table]) -> Plan:
     return _plan(first, last, tables, is_by_day=is_by_day)
 
 
+_LATEST: Final = date(9999, 11, 30)
+
+
 def _plan(first: date, last: date, tables: Sequence[Table], *, is_by_day: bool) -> Plan:
     """The shortest tables that cover the days: months where months will do, days at the edges."""
+    # Python knows no day after the year 9999, and no unit lies there.
+    first, last = min(first, _LATEST), min(last, _LATEST)
     daily = min((one for one in tables if one.step == "day"), key=lambda one: one.row_count, default=None)
     monthly = min((one for one in tables if one.step == "month"), key=lambda one: one.row_count, default=None)
     everything = (Stretch(daily, first, last),)

@@ -195,6 +195,7 @@ class FakeQuery:
             "run_id": snapshot.run_id,
             "snapshot": {"file": "s.duckdb", "sha256": "cd" * 32},
             "question": {"from": "2024-07-01", "to": "2025-06-30"},
+            "values": [{"value": 0.7912}],
             "sql": "select 1",
             "parameters": [{"kind": "date", "value": "2024-07-01"}],
             "rows": {"denominator": {"count": 1_200}, "numerator": {"count": 960}},

@@ -94,3 +94,29 @@ def test_what_is_larger_than_all_of_it_is_given_and_not_kept() -> None:
     kept = Kept(most_bytes=10_000)
     assert kept.one("a", lambda: frame(10_000)).height == 10_000
     assert kept.bytes == 0
+
+
+def test_a_frame_larger_than_everything_pushes_nothing_out() -> None:
+    kept, read = Kept(most_bytes=100_000), []
+    kept.one("small", lambda: frame(10))
+    assert kept.one("huge", lambda: frame(100_000)).height == 100_000
+    kept.one("small", lambda: read.append(1) or frame(10))  # type: ignore[func-returns-value]
+    assert read == []
+
+
+def test_who_waits_for_one_question_of_a_batch_that_failed_gets_its_answer() -> None:
+    kept, reading, may_end = Kept(), Event(), Event()
+
+    def fails(places: list[int]) -> list[pl.DataFrame]:
+        reading.set()
+        assert may_end.wait(10)
+        raise ValueError("too heavy")
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(kept.many, ["heavy", "light"], fails)
+        assert reading.wait(10)
+        second = pool.submit(kept.one, "light", lambda: frame(3))
+        may_end.set()
+        with pytest.raises(ValueError, match="too heavy"):
+            first.result(10)
+        assert second.result(10).height == 3

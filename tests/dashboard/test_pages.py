@@ -172,6 +172,10 @@ def test_details_open_with_counts_rows_definition_and_targets(open_page: OpenPag
     rows = page.tabs[1].dataframe[0].value
     assert rows["工单编号"].to_list() == ["T1", "T2", "T3"]
     assert "按时答复" in "".join(markdown.value for markdown in page.tabs[2].markdown)
+    # What all units give differs from what the page read from cells: both are told.
+    (told,) = page.tabs[4].info
+    assert "79.1%" in told.value
+    assert "%" in told.value.partition("79.1%")[0], told.value
 
 
 def test_open_complaints_come_with_the_least_time_left_first(open_page: OpenPage) -> None:
