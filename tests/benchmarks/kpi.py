@@ -8,34 +8,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 from typing import TYPE_CHECKING
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
 from ingestion.warehouse import engines, kpi_sql
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
+from tests.benchmarks.measuring import IMPORTS, interleaved, process, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import duckdb
-
-FLOOR = [sys.executable, "-c", "import duckdb, polars"]
-
-
-def seconds(work: Callable[[], object]) -> float:
-    begun = perf_counter()
-    work()
-    return perf_counter() - begun
-
-
-def process(command: list[str]) -> float:
-    return seconds(lambda: subprocess.run(command, check=True, capture_output=True))
 
 
 def command(kpi: Kpi, home: Path) -> list[str]:
@@ -52,15 +39,17 @@ def plain(snapshot: query.Snapshot, kpi: Kpi, con: duckdb.DuckDBPyConnection) ->
 
 
 def measure(snapshot: query.Snapshot, kpi: Kpi, home: Path, repeat: int) -> dict[str, object]:
-    times: dict[str, list[float]] = {name: [] for name in ("floor", "command", "sql", "answer")}
     with engines.open_reader(snapshot.file) as con:
         straight = plain(snapshot, kpi, con)
-        for _ in range(repeat):
-            times["floor"].append(process(FLOOR))
-            times["command"].append(process(command(kpi, home)))
-            times["sql"].append(seconds(straight))
-            times["answer"].append(seconds(lambda: query.values(snapshot, Scope.everything(), kpi, Filter())))
-    told = {name: median(found) for name, found in times.items()}
+        told = interleaved(
+            {
+                "floor": lambda: process(IMPORTS).wall,
+                "command": lambda: process(command(kpi, home)).wall,
+                "sql": lambda: seconds(straight),
+                "answer": lambda: seconds(lambda: query.values(snapshot, Scope.everything(), kpi, Filter())),
+            },
+            repeat,
+        )
     return {
         "kpi": kpi.id,
         "command_over_imports": round(told["command"] / told["floor"], 2),

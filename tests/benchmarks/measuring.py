@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from statistics import median
+from tempfile import TemporaryFile
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,11 @@ IMPORTS = (sys.executable, "-c", "import duckdb, polars")
 
 @dataclass(frozen=True)
 class Took:
-    """One process: seconds of the wall and of the processors."""
+    """One process: seconds of the wall and of the processors, the most memory it held, and what it printed."""
 
     wall: float
     cpu: float
+    peak_mib: float
     out: bytes
 
 
@@ -37,14 +39,20 @@ def seconds(work: Callable[[], object]) -> float:
 def process(command: Sequence[str], environment: Mapping[str, str] | None = None) -> Took:
     """Run a command to its end. Raises CalledProcessError where it fails: a failure is quick, and no figure."""
     begun = perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment) as running:
+    with (
+        TemporaryFile() as said,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as running,
+    ):
         assert running.stdout is not None
         out = running.stdout.read()
+        # wait4 tells the memory of this child alone; getrusage would tell the largest of all children so far.
         _, status, used = os.wait4(running.pid, 0)
+        wall = perf_counter() - begun
         running.returncode = os.waitstatus_to_exitcode(status)
-    if running.returncode:
-        raise subprocess.CalledProcessError(running.returncode, command)
-    return Took(perf_counter() - begun, used.ru_utime + used.ru_stime, out)
+        if running.returncode:
+            said.seek(0)
+            raise subprocess.CalledProcessError(running.returncode, command, out, said.read()[-2_000:].decode())
+    return Took(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, out)
 
 
 def interleaved(works: Mapping[str, Callable[[], float]], repeat: int) -> dict[str, float]:
@@ -62,9 +70,11 @@ def percentile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-int(share * 1_000_000) * len(ordered) // 1_000_000) - 1)]
 
 
-def show(rows: Sequence[Mapping[str, object]], file: Path | None = None) -> None:
-    """A table on stderr and the same rows as JSON on stdout, or in a file."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
+def show(
+    rows: Sequence[Mapping[str, object]], file: Path | None = None, columns: Sequence[str] | None = None
+) -> None:
+    """A table on stderr, of the columns named or of all, and the whole rows as JSON on stdout, or in a file."""
+    columns = list(columns or dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(line[place]) for line in cells) for place in range(len(columns))]
     for line in cells:

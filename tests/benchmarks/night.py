@@ -11,19 +11,19 @@ import argparse
 import json
 import os
 import shutil
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks import floor, processes, second_night
-from tests.benchmarks.tables import table
+from tests.benchmarks import floor, second_night
+from tests.benchmarks.measuring import Took, process, show
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from tests.benchmarks.processes import Cost
-
+PROGRAM: Final = (sys.executable, "-m", "dashboard.cli")
 SIZES: Final = (100_000, 1_000_000, 10_000_000)
 # The day after it must have ended in every time zone.
 LAST: Final = datetime.now(tz=UTC).date() - timedelta(days=3)
@@ -36,15 +36,15 @@ def exports_of(work: Path, tickets: int) -> tuple[Path, Path, Path, int]:
     done = root / "bytes"
     if not done.exists():
         wanted = ["--core-only", "--tickets", str(tickets), "--until", LAST.isoformat()]
-        processes.python(["-m", "dashboard.cli", "samples", str(exports), *wanted], work / "samples.log")
+        process((*PROGRAM, "samples", str(exports), *wanted))
         second_night.write(exports, after, last=LAST)
         done.write_text(str(floor.prepare(exports, plain)), encoding="utf-8")
     return exports, after, plain, int(done.read_text(encoding="utf-8"))
 
 
-def night(exports: Path, home: Path, log: Path) -> Cost:
+def night(exports: Path, home: Path) -> Took:
     """One run of the command line, as every night runs it."""
-    return processes.python(["-m", "dashboard.cli", "run", str(exports), "--home", str(home)], log)
+    return process((*PROGRAM, "run", str(exports), "--home", str(home)))
 
 
 def steps(home: Path) -> Mapping[str, float]:
@@ -61,32 +61,35 @@ def published(home: Path) -> Path:
     return home / json.loads((home / "published.json").read_text(encoding="utf-8"))["file"]
 
 
+def size(folder: Path) -> int:
+    """Bytes of all files below a folder."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
 def measure(work: Path, tickets: int, repeat: int) -> dict[str, object]:
     """Everything there is to say of one size."""
     exports, after, plain, text_bytes = exports_of(work, tickets)
     home, out = work / "home", work / "floor.duckdb"
-    costs: dict[str, list[Cost]] = {"floor": [], "night": [], "delta": []}
+    costs: dict[str, list[Took]] = {"floor": [], "night": [], "delta": []}
     told: dict[str, object] = {}
     for _ in range(repeat):
         shutil.rmtree(home, ignore_errors=True)
-        costs["floor"].append(
-            processes.python(["-m", "tests.benchmarks.floor", str(plain), str(out)], work / "floor.log")
-        )
-        costs["night"].append(night(exports, home, work / "night.log"))
+        costs["floor"].append(process((sys.executable, "-m", "tests.benchmarks.floor", str(plain), str(out))))
+        costs["night"].append(night(exports, home))
         told["night_steps"] = steps(home)
-        told["published_bytes"], told["warehouse_bytes"] = processes.size(published(home)), processes.size(home)
-        costs["delta"].append(night(after, home, work / "delta.log"))
+        told["published_bytes"], told["warehouse_bytes"] = published(home).stat().st_size, size(home)
+        costs["delta"].append(night(after, home))
         told["delta_steps"] = steps(home)
-    told["floor_bytes"], told["exports_bytes"] = processes.size(out), text_bytes
+    told["floor_bytes"], told["exports_bytes"] = out.stat().st_size, text_bytes
     shutil.rmtree(home)
     out.unlink()
     return {"tickets": tickets, **ratios(costs, told, text_bytes), **told}
 
 
-def ratios(costs: Mapping[str, Sequence[Cost]], told: Mapping[str, object], text_bytes: int) -> dict[str, object]:
+def ratios(costs: Mapping[str, Sequence[Took]], told: Mapping[str, object], text_bytes: int) -> dict[str, object]:
     """The figures of the table of reaches, and what they are made of."""
-    seconds = {name: median(cost.seconds for cost in found) for name, found in costs.items()}
-    cpu = {name: median(cost.cpu_seconds for cost in found) for name, found in costs.items()}
+    seconds = {name: median(cost.wall for cost in found) for name, found in costs.items()}
+    cpu = {name: median(cost.cpu for cost in found) for name, found in costs.items()}
     peak = {name: max(cost.peak_mib for cost in found) for name, found in costs.items()}
     return {
         "night_over_floor": round(_ratio(costs["night"], costs["floor"]), 2),
@@ -100,9 +103,9 @@ def ratios(costs: Mapping[str, Sequence[Cost]], told: Mapping[str, object], text
     }
 
 
-def _ratio(mine: Sequence[Cost], others: Sequence[Cost]) -> float:
+def _ratio(mine: Sequence[Took], others: Sequence[Took]) -> float:
     """The median over the repeats of what each pair, measured one after the other, says."""
-    return median(one.seconds / other.seconds for one, other in zip(mine, others, strict=True))
+    return median(one.wall / other.wall for one, other in zip(mine, others, strict=True))
 
 
 SHOWN: Final = (
@@ -131,11 +134,8 @@ def main() -> None:
     found = []
     for tickets in options.tickets or SIZES:
         found.append(measure(options.work, tickets, options.repeat))
-        print(table(found, SHOWN), flush=True)
-        for name in ("night_steps", "delta_steps"):
-            print(f"{name}: {found[-1][name]}")
-        if options.json:
-            options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"{tickets}: {found[-1]['night_steps']} then {found[-1]['delta_steps']}", file=sys.stderr, flush=True)
+    show(found, options.json, SHOWN)
 
 
 if __name__ == "__main__":

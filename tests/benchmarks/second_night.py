@@ -36,12 +36,16 @@ def write(exports: Path, folder: Path, *, last: date, share: float = 0.01) -> Ma
         _open(con, exports / "sample", day, share)
         for statement in (_NEW, _CHANGED, _EVENTS, _SALES, _CUSTOMERS, _SURVEYS, _VISITS):
             con.execute(statement)
-        for feed, extension, how in _FILES:
-            file = literal(str(target / f"{feed}-{day.isoformat()}.{extension}"))
-            con.execute(f"copy (from new_{feed}) to {file} ({how})")
         found = {feed: con.execute(f"select count(*) from new_{feed}").fetchone() for feed, *_ in _FILES}
-    _recode(target / f"visits-{day.isoformat()}.csv")
-    return {feed: int(row[0]) if row else 0 for feed, row in found.items()}
+        rows = {feed: int(row[0]) if row else 0 for feed, row in found.items()}
+        for feed, extension, how in _FILES:
+            # A file of headings alone would stop the night, and rightly.
+            if rows[feed]:
+                file = literal(str(target / f"{feed}-{day.isoformat()}.{extension}"))
+                con.execute(f"copy (from new_{feed}) to {file} ({how})")
+    if rows["visits"]:
+        _recode(target / f"visits-{day.isoformat()}.csv")
+    return rows
 
 
 def _recode(file: Path) -> None:

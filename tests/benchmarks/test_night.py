@@ -11,7 +11,6 @@ import pytest
 
 from ingestion.samples import write_samples
 from tests.benchmarks import floor, second_night
-from tests.benchmarks.tables import table
 
 LAST = date(2026, 6, 30)
 
@@ -46,7 +45,3 @@ def test_the_second_night_is_one_per_cent_of_the_first(exports: Path, tmp_path: 
     assert all(ticket["created_at"].startswith("2026-07-01") for ticket in new)
     assert all(ticket["updated_at"] < "2026-07-02" for ticket in tickets)
     assert all(rows[feed] > 0 for feed in rows), rows
-
-
-def test_a_table_is_aligned_under_its_names() -> None:
-    assert table([{"a": 1, "bb": 22}, {"a": 333}], ("a", "bb")) == "  a  bb\n  1  22\n333    "

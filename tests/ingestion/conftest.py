@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 
 from ingestion import mapping, pipeline
 from ingestion.settings import Settings
-from ingestion.warehouse import engines, models, snapshots
+from ingestion.warehouse import engines, models, snapshots, spark
+from ingestion.warehouse.errors import SparkMissing
 from tests.gates import open_gate
 
 if TYPE_CHECKING:
@@ -169,3 +171,17 @@ def helpdesk_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 def small_shop() -> SmallShop:
     """The way to set up a small shop, for fixtures that outlive a test."""
     return shop_in
+
+
+@pytest.fixture(scope="module")
+def spark_here() -> Iterator[None]:
+    """Skips where Spark cannot run, or fails where `spark` is required. Java compiles less: shorter, same rows."""
+    try:
+        spark.require()
+    except SparkMissing as error:
+        if "spark" in os.environ.get("AFTERCARE_REQUIRE", "").split(","):
+            pytest.fail(f"no Spark here: {error}")
+        pytest.skip(f"no Spark here: {error}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        yield

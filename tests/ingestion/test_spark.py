@@ -49,20 +49,6 @@ def write_text(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
 
 
-@pytest.fixture(scope="module")
-def spark_here() -> Iterator[None]:
-    """Skips where Spark cannot run, or fails where `spark` is required. Java compiles less: shorter, same rows."""
-    try:
-        spark.require()
-    except SparkMissing as error:
-        if "spark" in os.environ.get("AFTERCARE_REQUIRE", "").split(","):
-            pytest.fail(f"no Spark here: {error}")
-        pytest.skip(f"no Spark here: {error}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        yield
-
-
 @pytest.fixture(scope="module", params=["sample", "servicenow"])
 def both(
     request: pytest.FixtureRequest, spark_here: None, tmp_path_factory: pytest.TempPathFactory

@@ -5,7 +5,6 @@ Each night costs Java ten seconds or more: two stay in every run of the tests, t
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,8 +16,8 @@ from pydantic import ValidationError
 
 from ingestion import pipeline, retract, steps
 from ingestion.settings import Settings
-from ingestion.warehouse import models, snapshots, spark, spark_session, spark_storage
-from ingestion.warehouse.errors import SharedTaken, SharedUnusable, SparkLost, SparkMissing
+from ingestion.warehouse import models, snapshots, spark_session, spark_storage
+from ingestion.warehouse.errors import SharedTaken, SharedUnusable, SparkLost
 from tests.gates import open_gate
 from tests.ingestion.cluster import Cluster, cluster_in
 from tests.ingestion.conftest import lay_out
@@ -70,18 +69,10 @@ group by 1
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A master and two workers of one core each; skips where Spark cannot run, or fails where it is required."""
-    try:
-        spark.require()
-    except SparkMissing as error:
-        if "spark" in os.environ.get("AFTERCARE_REQUIRE", "").split(","):
-            pytest.fail(f"no Spark here: {error}")
-        pytest.skip(f"no Spark here: {error}")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        with cluster_in(tmp_path_factory.mktemp("cluster") / "here") as cluster:
-            yield cluster
+def cluster(spark_here: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A master and two workers of one core each."""
+    with cluster_in(tmp_path_factory.mktemp("cluster") / "here") as cluster:
+        yield cluster
 
 
 @dataclass
