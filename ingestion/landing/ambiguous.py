@@ -92,7 +92,7 @@ def _judged(
     con: DuckDBPyConnection, feed: Feed, other: Feed, typed: Typed, column: Column, limit: datetime, real: bool
 ) -> dict[str, str | int]:
     """What speaks for another order in one column; empty where nothing does."""
-    text, table = text_of(column.name), typed.table
+    text, table = text_of(column.name), typed.view
     ours, theirs = (instants.clock(each, text, typed=real) for each in (feed, other))
     is_past = _is_of_the_past(typed, column)
 

@@ -72,13 +72,13 @@ def _key_rows(con: DuckDBPyConnection, one: Typed) -> None:
     Few keys repeat as a rule. Hashes, of eight bytes, tell which do not; rows that share one by chance are told apart
     later.
     """
-    alike = "key" if one.map.collapse else "key, version_key"
+    parts = [*map(quoted, one.map.key), *([] if one.map.collapse else [version_key(one.map)])]
+    alike = f"hash({', '.join(parts)})"
     con.execute(
-        f"create or replace temp table {keyed(one)} as with rows as (select _row, {_key(one.map)} as key, "
-        f"{version_key(one.map)} as version_key from {one.view} where _row not in (from {HELD})), "
-        f"hashed as (select hash({alike}) as alike from rows) "
-        f"select rows.* from rows where hash({alike}) in "
-        "(select alike from hashed group by alike having count(*) > 1)"
+        f"create or replace temp table {keyed(one)} as with rows as (select *, {alike} as alike from {one.view} "
+        f"where _row not in (from {HELD})) "
+        f"select _row, {_key(one.map)} as key, {version_key(one.map)} as version_key from rows "
+        "where alike in (select alike from rows group by alike having count(*) > 1)"
     )
 
 

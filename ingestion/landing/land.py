@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from duckdb import DuckDBPyConnection
 
+    from ingestion.landing.normalise import Typed
     from ingestion.mapping import ExportFile, Feed
     from ingestion.sources.records import Records
 
@@ -89,10 +90,10 @@ def _land(
     landed.headings = list(dict.fromkeys(heading for heading in records.headings if heading))
     landed.warnings += records.warnings
     landed.notes += records.notes
-    _verify_read(con, landed, records)
     judge.begin(con)
     judge.record_faults(con, feed, records.bad)
     typed = [type_rows(con, records, feed, dataset) for dataset in feed.datasets]
+    _verify_read(con, landed, records, typed)
     for one in typed:
         for finding in judge.judge_rows(con, feed, one, limit):
             _tell(landed, finding)
@@ -125,12 +126,13 @@ def _tell_choice(con: DuckDBPyConnection, landed: Landed, feed: Feed) -> None:
             landed.warnings.append(Finding("none_chosen", told))
 
 
-def _verify_read(con: DuckDBPyConnection, landed: Landed, records: Records) -> None:
-    """Every record counted is either in the relation or a bad one; a bad cell's record is in the relation."""
-    row = con.execute(f"select count(*) from {records.relation}").fetchone()
+def _verify_read(con: DuckDBPyConnection, landed: Landed, records: Records, typed: list[Typed]) -> None:
+    """Every record counted is either a typed row or a bad one; a bad cell's record is a row."""
     whole = sum(not bad.heading for bad in records.bad)
-    if row is None or row[0] + whole != records.rows_read:
-        raise CountMismatch(landed.file, records.rows_read, (row[0] if row else 0) + whole)
+    for one in typed:
+        row = con.execute(f"select count(*) from {one.table}").fetchone()
+        if row is None or row[0] + whole != records.rows_read:
+            raise CountMismatch(landed.file, records.rows_read, (row[0] if row else 0) + whole)
 
 
 def _tell(landed: Landed, finding: Finding) -> None:

@@ -11,7 +11,7 @@ from ingestion.errors import Finding
 from ingestion.landing.accounting import Reason
 from ingestion.landing.judge import EXCLUDED, FAULTS, FLAGS
 from ingestion.landing.keys import ABSORBED, HELD, REPEATS, version_key
-from ingestion.landing.normalise import text_of
+from ingestion.landing.normalise import other_text_of
 from ingestion.sqltext import literal, quoted
 from ingestion.warehouse.raw import landed_columns, original_columns
 
@@ -88,8 +88,7 @@ def _original(typed: Typed, names: Sequence[str]) -> str:
     for name in names:
         text = "cast(null as varchar)"
         if name in mapped:
-            theirs, ours = f"rows.{text_of(name)}", f"cast(rows.{quoted(name)} as varchar)"
-            text = f"case when {theirs} is distinct from {ours} then {theirs} end"
+            text = f"rows.{other_text_of(name)}"
         fields.append(f"{quoted(name)} := {text}")
     return f"struct_pack({', '.join(fields)})"
 

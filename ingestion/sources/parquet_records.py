@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from ingestion.mapping import Feed
 
 TABLE = "aftercare_records"
+NUMBER = "file_row_number"
+"""What DuckDB calls the place of a row in its file, counted from 0."""
 
 
 def read_parquet(con: DuckDBPyConnection, export: str, path: Path, feed: Feed) -> Records:
@@ -33,11 +35,16 @@ def read_parquet(con: DuckDBPyConnection, export: str, path: Path, feed: Feed) -
     try:
         described = con.execute(f"describe select * from {source}").fetchall()
         texts = ", ".join(f"{_text(quoted(row[0]), row[1])} as c{i}" for i, row in enumerate(described))
-        con.execute(f'create or replace temp table "{TABLE}_text" as select {texts} from {source}')
+        # A column of the file that bears the name would be taken for the number.
+        is_taken = any(row[0].lower() == NUMBER for row in described)
+        number = "row_number() over ()" if is_taken else f"{NUMBER} + 1"
+        # The file is its own table: text of millions of records is not written down before it is typed.
+        con.execute(f"create or replace temp view {TABLE} as select {number} as _row, {texts} from {source}")
+        # Every value is read once, so that what DuckDB cannot read is known here.
+        values = "".join(f", count({quoted(row[0])})" for row in described)
+        found = con.execute(f"select count(*){values} from {source}").fetchone()
     except duckdb.Error as error:
         raise ExportUnreadable(export, type(error).__name__) from error
-    con.execute(f'create or replace temp view {TABLE} as select rowid + 1 as _row, * from "{TABLE}_text"')
-    found = con.execute(f'select count(*) from "{TABLE}_text"').fetchone()
     if found is None or found[0] != counted:
         raise CountMismatch(export, counted, found[0] if found else 0)
     columns = {heading: f"c{i}" for i, heading in enumerate(headings)}
