@@ -43,6 +43,30 @@ def test_each_value_may_follow_any_declared_format_and_no_other(land: Land) -> N
     assert result.held == [(4, "created_at", "bad_datetime"), (5, "created_at", "bad_datetime")]
 
 
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("2025-06-05 09:00:00", 9),
+        ("2025-06-05T09:00+02", 7),
+        ("2025-06-05T09:00-02", 11),
+        ("2025-06-05T09:00:00Z", 9),
+        ("2025-06-05T09:00:00+02", 7),
+        ("2025-06-05 09:00:00.000+0200", 7),
+    ],
+)
+def test_an_instant_of_any_length_keeps_its_zone(land: Land, text: str, hour: int) -> None:
+    result = land(HEADER + ticket(opened=text), "datetime_format = 'iso'\ntimezone = 'UTC'")
+    assert result.rows("created_at") == [(datetime(2025, 6, 5, hour),)]
+
+
+def test_whole_numbers_are_taken_as_they_are_written_or_not_at_all(land: Land) -> None:
+    numbers = ["7", "07", "+7", "7.0", "7e2", "9999999999999999999", "7 "]
+    result = land(HEADER + "".join(ticket(f"T-{i}", rest=f",,,{one}") for i, one in enumerate(numbers)))
+    told = [("T-0", 7, None), ("T-1", 7, "07"), ("T-2", 7, "+7"), ("T-3", 7, "7.0")]
+    assert result.rows("ticket_id, reassign_count, original.reassign_count") == [*told, ("T-6", 7, None)]
+    assert [(row, code) for row, _, code in result.held] == [(5, "bad_number"), (6, "bad_number")]
+
+
 def test_counts_of_seconds_and_workbook_serials_are_instants_too(land: Land) -> None:
     assert land(HEADER + ticket(opened="1743879557"), "datetime_format = 'epoch_s'").rows("created_at") == [
         (datetime(2025, 4, 5, 18, 59, 17),)
