@@ -116,7 +116,7 @@ FACTS: Mapping[str, Model] = {
     ),
     "core.fct_repair_stages": Model(
         date="created_date",
-        filled=("ticket_key", "stage", "started_at"),
+        filled=("ticket_key", "stage"),
         ranges={"stage_seconds": (0, None)},
         implies=(("is_within", "is_due"), ("is_due", "is_timed")),
     ),

@@ -14,7 +14,7 @@ select
     source, 'ticket', ticket_key, created_date,
     region, area, tier, is_vip, channel, customer_type, product, product_group,
     0, 1, 0
-from core.fct_tickets
+from core.fct_ticket_facts
 where is_counted
 union all
 select

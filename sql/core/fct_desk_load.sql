@@ -3,7 +3,7 @@
 -- A shift counts into each hour it covers. Weekday 1 is Monday. Tickets arrive in the region of their customer, shifts
 -- are in that of the staff.
 with
-tickets as (select * from core.fct_tickets where is_counted),
+tickets as (select * from core.fct_tickets_own where is_counted),
 roster as (select * from staging.stg_roster),
 staff as (select * from core.dim_staff),
 regions as (select * from core.dim_regions),

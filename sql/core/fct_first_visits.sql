@@ -1,7 +1,7 @@
 -- Tickets whose first field visit has a result: was the fault gone for good after it?
 -- grain: ticket_key
 -- by: ticket_key
--- near: core.fct_tickets.asset_key
+-- near: core.fct_tickets_own.asset_key
 -- moves: is_maturing
 -- Fixed at first means: result fixed, no second visit and no new repair ticket on the same device within 30 days.
 -- A second visit counts from its dispatch, which never moves: by its end it could leave the 30 days afterwards.
@@ -9,7 +9,7 @@
 -- matter; where either fault is unknown it counts against the first visit.
 with
 visits as (select * from core.fct_visits),
-tickets as (select * from core.fct_tickets),
+tickets as (select * from core.fct_tickets_own),
 run as (select * from raw.run),
 
 first_visits as (

@@ -4,7 +4,7 @@
 -- that the stale share of past days is the highest it can have been. Views have no dates: all stand on the first day.
 with
 articles as (select * from staging.stg_knowledge_articles),
-solved as (select * from core.fct_agent_tickets),
+solved as (select * from core.fct_agent_tickets_own),
 days as (select distinct cast(date as date) as date from raw.calendar_days),
 run as (
     select business_timezone, cast(as_of at time zone 'UTC' at time zone business_timezone as date) as as_of_date

@@ -5,7 +5,7 @@
 with
 usage as (select * from staging.stg_parts_usage),
 visits as (select * from core.fct_visits),
-tickets as (select * from core.fct_tickets),
+tickets as (select * from core.fct_tickets_own),
 run as (select * from raw.run),
 
 joined as (

@@ -3,8 +3,8 @@
 -- A ticket reviewed again counts by its newest review that has a verdict.
 with
 reviews as (select * from staging.stg_qa_reviews),
-tickets as (select * from core.fct_tickets),
-credits as (select * from core.fct_agent_tickets),
+tickets as (select * from core.fct_tickets_own),
+credits as (select * from core.fct_agent_tickets_own),
 sources as (select * from raw.sources),
 staff as (select * from core.dim_staff),
 run as (select * from raw.run),

@@ -7,10 +7,10 @@
 -- running. A source that exports no visits, or no acceptances, does not say that there were none: it takes no part
 -- (is_..._told).
 with
-tickets as (select * from core.fct_tickets where kind = 'repair' and is_counted),
+tickets as (select * from core.fct_tickets_own where kind = 'repair' and is_counted),
 visits as (select * from core.fct_visits),
 events as (select * from staging.stg_ticket_events),
-status_spans as (select * from core.fct_status_spans),
+status_spans as (select * from core.fct_status_spans_own),
 interactions as (select * from staging.stg_interactions),
 customer_ids as (select * from core.dim_customer_ids),
 datasets as (select * from core.dim_datasets),

@@ -6,7 +6,7 @@
 -- KPI without cases in a decided month is not met. Repairs are to be followed up in the month of their acceptance, so
 -- that a late one does not open a month again.
 with
-tickets as (select * from core.fct_ticket_traits),
+tickets as (select * from core.fct_ticket_facts),
 run as (select * from raw.run),
 
 cases as (
@@ -14,11 +14,9 @@ cases as (
         is_consult_matured as is_counted, is_consult_resolved as is_met, is_consult_maturing as is_pending
     from tickets
     union all
-    select 'service', 'solved_within_24h', outcomes.created_date,
-        outcomes.is_24h_matured, outcomes.is_solved_within_24h, outcomes.is_24h_maturing
-    from core.fct_ticket_outcomes as outcomes
-    inner join tickets on outcomes.ticket_key = tickets.ticket_key
-    where tickets.is_service
+    select 'service', 'solved_within_24h', created_date, is_24h_matured, is_solved_within_24h, is_24h_maturing
+    from tickets
+    where is_service
     union all
     select 'complaint', 'complaint_closure_rate', received_date, is_closure_matured, is_settled, is_closure_maturing
     from core.fct_complaints

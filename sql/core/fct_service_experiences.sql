@@ -7,7 +7,7 @@
 -- Who counts as lost only after tau days of silence, 180 or more, cannot be seen to leave within 180 days and is not
 -- compared there.
 with
-tickets as (select * from core.fct_tickets where is_counted and customer_key is not null),
+tickets as (select * from core.fct_tickets_own where is_counted and customer_key is not null),
 complaints as (select * from core.fct_complaints where is_counted and customer_key is not null),
 ratings as (select * from core.fct_survey_answers where is_rating and customer_key is not null),
 active_spans as (select * from core.fct_active_spans),

@@ -8,7 +8,7 @@
 with
 staff as (select * from core.dim_staff),
 days as (select distinct cast(date as date) as date from raw.calendar_days),
-credits as (select * from core.fct_agent_tickets where staff_key <> 'unknown'),
+credits as (select * from core.fct_agent_tickets_own where staff_key <> 'unknown'),
 events as (
     select source, agent_id, occurred_at
     from staging.stg_ticket_events

@@ -17,7 +17,7 @@ placed as (
         staff.first_course_date,
         date_diff('day', staff.first_course_date, credits.rated_date) as training_days,
         staff.staff_key is not null as is_on_staff
-    from core.fct_agent_tickets as credits
+    from core.fct_agent_tickets_own as credits
     left join staff on credits.staff_key = staff.staff_key
     where credits.is_rated
 ),

@@ -1,9 +1,9 @@
 -- Surveys sent, what they were about, and whether they were answered in time.
 -- grain: survey_key
 -- by: survey_key
--- key: core.fct_tickets = ticket_key
+-- key: core.fct_tickets_own = ticket_key
 -- key: staging.stg_tickets = ticket_key
--- via: core.fct_tickets.ticket_key = staging.stg_surveys.ticket_key
+-- via: core.fct_tickets_own.ticket_key = staging.stg_surveys.ticket_key
 -- via: core.fct_orders.order_key = staging.stg_surveys.order_key
 -- via: core.dim_customer_ids.named_key = staging.stg_surveys.customer_key
 -- via: core.dim_customers.customer_key = self.customer_key
@@ -17,7 +17,7 @@
 with
 surveys as (select * from staging.stg_surveys),
 answers as (select * from staging.stg_survey_answers),
-tickets as (select * from core.fct_tickets),
+tickets as (select * from core.fct_tickets_own),
 scored_tickets as (select ticket_key, csat_score from staging.stg_tickets where csat_score is not null),
 orders as (select * from core.fct_orders),
 customer_ids as (select * from core.dim_customer_ids),

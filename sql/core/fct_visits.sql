@@ -8,7 +8,7 @@
 -- visit is over: a replay of an earlier day must not read it from a later export.
 with
 visits as (select * from staging.stg_visits),
-tickets as (select * from core.fct_tickets),
+tickets as (select * from core.fct_tickets_own),
 outlets as (select * from staging.stg_outlets),
 same_faults as (
     select distinct

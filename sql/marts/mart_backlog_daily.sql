@@ -1,7 +1,6 @@
 -- Tickets open at the end of each local day, from their history. Additive over slices, last over time.
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
--- by: date
 with
 open_days as (select * from core.fct_open_days)
 

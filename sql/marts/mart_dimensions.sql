@@ -4,7 +4,7 @@
 with
 -- Customers, as they are as a month begins, have no one channel or product.
 units as (
-    select source, region, area, tier, is_vip, channel, customer_type, product, product_group from core.fct_tickets
+    select source, region, area, tier, is_vip, channel, customer_type, product, product_group from core.fct_ticket_facts
     union all
     select source, region, area, tier, is_vip, channel, customer_type, product, product_group from core.fct_orders
     union all

@@ -2,7 +2,7 @@
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
 -- by: date
--- key: core.fct_ticket_outcomes = created_date
+-- key: core.fct_ticket_facts = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     count(*) filter (where is_solved_matured) as solved_matured_count,
@@ -14,5 +14,5 @@ select
     count(*) filter (where is_contact_matured) as contact_matured_count,
     count(*) filter (where is_contact_maturing) as contact_maturing_count,
     count(*) filter (where is_first_contact_resolved) as first_contact_resolved_count
-from core.fct_ticket_outcomes
+from core.fct_ticket_facts
 group by all

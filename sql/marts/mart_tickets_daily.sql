@@ -2,7 +2,7 @@
 -- grain: date, source, region, area, tier, is_vip, channel, customer_type, product, product_group
 -- access: region
 -- by: date
--- key: core.fct_tickets = created_date
+-- key: core.fct_ticket_facts = created_date
 select
     created_date as date, source, region, area, tier, is_vip, channel, customer_type, product, product_group,
     count(*) filter (where is_counted) as ticket_count,
@@ -21,5 +21,5 @@ select
     count(*) filter (where resolution_state = 'not_due') as resolution_not_due_count,
     count(*) filter (where resolution_state = 'no_policy') as resolution_no_policy_count,
     count(*) filter (where resolution_state in ('met', 'breached', 'breached_open')) as resolution_due_count
-from core.fct_tickets
+from core.fct_ticket_facts
 group by all

@@ -23,12 +23,10 @@ from ingestion.warehouse.kpis import load_kpis
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 FACTS = (
-    "core.fct_tickets",
-    "core.fct_ticket_outcomes",
-    "core.fct_open_days",
+    "core.fct_ticket_facts",
     "core.fct_complaints",
     "core.fct_open_complaints",
     "core.fct_surveys",
@@ -98,11 +96,21 @@ def _names(con: duckdb.DuckDBPyConnection, kind: str, catalog: str = "") -> set[
 
 def _copy(con: duckdb.DuckDBPyConnection, tables: Iterable[str], facts: Sequence[str]) -> None:
     """All tables but those grown and the marts of those grown."""
-    rebuilt = {mart.name for mart in models.load_models() if mart.schema == "marts" and {*mart.references} & {*facts}}
+    every = {model.name: model for model in models.load_models()}
+    rebuilt = {
+        mart.name
+        for mart in every.values()
+        if mart.schema == "marts" and any({read, *_behind(every, read)} & {*facts} for read in mart.references)
+    }
     for table in sorted(tables):
         con.execute(f"create schema if not exists {table.partition('.')[0]}")
         if table not in {*facts, *rebuilt}:
             con.execute(f"create table {table} as from small.{table}")
+
+
+def _behind(every: Mapping[str, models.Model], name: str) -> Iterable[str]:
+    """What a view reads."""
+    return every[name].references if name in every and every[name].is_view else ()
 
 
 def _multiply(con: duckdb.DuckDBPyConnection, fact: str, times: int) -> None:
@@ -147,10 +155,13 @@ def _moved(name: str, kind: str) -> str:
     column = f"source.{quoted(name)}"
     if kind == "VARCHAR" and name.endswith(("_key", "_id")):
         return f"case when copy = 0 then {column} else {column} || '~' || copy end"
+    days = f"cast(7 * ((source.place + copy) % {WEEKS} * (copy > 0)::int) as integer)"
     if kind == "DATE":
-        return f"{column} - cast(7 * ((source.place + copy) % {WEEKS} * (copy > 0)::int) as integer)"
+        return f"{column} - {days}"
+    if kind == "DATE[]":
+        return f"list_transform({column}, lambda day: day - {days})"
     if kind == "TIMESTAMP":
-        return f"{column} - to_days(cast(7 * ((source.place + copy) % {WEEKS} * (copy > 0)::int) as integer))"
+        return f"{column} - to_days({days})"
     return column
 
 

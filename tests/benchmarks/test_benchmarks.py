@@ -19,7 +19,7 @@ from tests.benchmarks import cli, crowd, measuring, page, scale
 if TYPE_CHECKING:
     from dashboard.metrics.query import Snapshot
 
-GROWN = ("core.fct_tickets", "core.fct_open_days")
+GROWN = ("core.fct_ticket_facts",)
 
 
 @pytest.fixture(scope="module")

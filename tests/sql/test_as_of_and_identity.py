@@ -39,7 +39,7 @@ def test_a_ticket_changed_after_as_of_is_there_as_it_stood(run_model: RunModel) 
         T1        | 2025-06-20 01:00 | 2025-06-28 01:00 | solved | 5          | 2025-06-28 01:00 | 2025-06-28 01:00
     """
     given = {"raw.run": RUN, "raw.sources": ONE_SOURCE, "raw.tickets": tickets}
-    rows = run_model("core.fct_tickets", given, "ticket_id, status, is_open, is_resolved, resolution_state")
+    rows = run_model("core.fct_tickets_own", given, "ticket_id, status, is_open, is_resolved, resolution_state")
     assert rows == [("T1", "open", True, False, "breached_open")]
 
 
@@ -189,7 +189,7 @@ def test_a_ticket_without_messages_keeps_the_response_that_the_ticket_tells_of(r
         T2        | 1         | message    | 2025-06-20 02:30 | agent      | true
     """
     given = {"raw.run": RUN, "raw.sources": ONE_SOURCE, "raw.tickets": tickets, "raw.ticket_events": events}
-    rows = run_model("core.fct_tickets", given, "ticket_id, response_calendar_seconds, response_state")
+    rows = run_model("core.fct_tickets_own", given, "ticket_id, response_calendar_seconds, response_state")
     assert rows == [("T1", 600, "met"), ("T2", 1800, "met")]
 
 
@@ -210,11 +210,11 @@ AT_ONE_INSTANT = {
 
 def test_a_reply_and_the_change_it_makes_share_an_instant_and_both_happened(run_model: RunModel) -> None:
     columns = "response_calendar_seconds, resolution_calendar_seconds, is_open"
-    assert run_model("core.fct_tickets", AT_ONE_INSTANT, columns) == [(1800, 1800, False)]
+    assert run_model("core.fct_tickets_own", AT_ONE_INSTANT, columns) == [(1800, 1800, False)]
 
 
 def test_of_two_states_of_one_instant_the_change_holds(run_model: RunModel) -> None:
-    spans = run_model("core.fct_status_spans", AT_ONE_INSTANT, "event_seq, status")
+    spans = run_model("core.fct_status_spans_own", AT_ONE_INSTANT, "event_seq, status")
     assert spans == [(1, "open"), (9, "solved")]
 
 
@@ -230,7 +230,7 @@ def test_a_history_that_stops_short_does_not_keep_a_ticket_open(run_model: RunMo
         T1        | 1         | created    | 2025-06-20 02:00 | new
     """
     given = {"raw.run": RUN, "raw.sources": ONE_SOURCE, "raw.tickets": tickets, "raw.ticket_events": events}
-    assert run_model("core.fct_tickets", given, "is_open, resolution_calendar_seconds") == [(False, 10_800)]
+    assert run_model("core.fct_tickets_own", given, "is_open, resolution_calendar_seconds") == [(False, 10_800)]
 
 
 def test_the_team_that_solved_a_ticket_keeps_it(run_model: RunModel) -> None:
@@ -243,7 +243,7 @@ def test_the_team_that_solved_a_ticket_keeps_it(run_model: RunModel) -> None:
         T1        | 3         | assigned   | 2025-06-01 03:00 |        | archive
     """
     given = {"raw.run": RUN, "raw.sources": ONE_SOURCE, "raw.tickets": tickets, "raw.ticket_events": events}
-    assert run_model("core.fct_tickets", given, "team") == [("helpdesk",)]
+    assert run_model("core.fct_tickets_own", given, "team") == [("helpdesk",)]
 
 
 def test_visits_are_counted_by_us_where_the_export_numbers_them_all_1(run_model: RunModel) -> None:
@@ -345,7 +345,7 @@ def test_a_follow_up_call_that_carries_a_status_word_does_not_reopen_a_ticket(ru
             T1        | 2         | call       | 2025-05-02 03:00 | agent      | followup
         """,
     }
-    rows = run_model("core.fct_tickets", given, "is_open, is_reopened_within_7d, resolution_calendar_seconds")
+    rows = run_model("core.fct_tickets_own", given, "is_open, is_reopened_within_7d, resolution_calendar_seconds")
     assert rows == [(False, False, 3_600)]
 
 
@@ -366,7 +366,7 @@ def test_of_events_that_share_an_instant_the_assignment_names_the_team(
             + [events[row] for row in rows]
         ),
     }
-    assert run_model("core.fct_tickets", given, "team") == [("T-second",)]
+    assert run_model("core.fct_tickets_own", given, "team") == [("T-second",)]
 
 
 @pytest.mark.parametrize("rows", [(0, 1), (1, 0)])

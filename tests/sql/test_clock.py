@@ -68,7 +68,7 @@ def tickets(cases: list[tuple[datetime, datetime, datetime]]) -> str:
 def test_business_seconds_equal_a_walk_over_every_minute_and_add_up(run_model: RunModel) -> None:
     cases = triples(250)
     found = run_model(
-        "core.fct_tickets",
+        "core.fct_tickets_own",
         {
             "raw.tickets": tickets(cases),
             "raw.run": "run_id | as_of | business_timezone\nR | 2026-12-30 | Asia/Shanghai",

@@ -43,7 +43,8 @@ crew   | 6        | 6         | 2025-06-23 02:00 | 2025-06-23 03:00 | 2025-06-23
 def repaired(
     run_model: RunModel, columns: str, model: str = "core.fct_repair_chains"
 ) -> dict[str, tuple[object, ...]]:
-    return {str(row[0]): row[1:] for row in run_model(model, REPAIRS, f"ticket_id, {columns}")}
+    asked = f"split_part(ticket_key, ':', 2), {columns}"
+    return {str(row[0]): row[1:] for row in run_model(model, REPAIRS, asked)}
 
 
 def test_a_source_that_exports_no_visits_is_not_late_with_its_dispatches(run_model: RunModel) -> None:
@@ -61,7 +62,7 @@ def test_a_source_that_exports_no_acceptances_has_no_broken_chains(run_model: Ru
 
 
 def test_a_source_that_exports_no_acceptances_owes_none(run_model: RunModel) -> None:
-    stages = repaired(run_model, "stage", "core.fct_repair_stages")
+    stages = repaired(run_model, "stage", "core.fct_repair_stages_own")
     assert stages["6"] == ("repair",)
 
 
@@ -82,7 +83,7 @@ def test_the_record_of_a_repair_is_due_from_the_customers_word(run_model: RunMod
             1         | 1         | message    | 2025-06-23 07:00 | customer   | true
             1         | 2         | message    | 2025-06-23 07:05 | agent      | true""",
     }
-    found = run_model("core.fct_repair_stages", inputs, "stage, stage_seconds, is_within")
+    found = run_model("core.fct_repair_stages_own", inputs, "stage, stage_seconds, is_within")
     assert ("record", 300, True) in found
 
 

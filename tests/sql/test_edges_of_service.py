@@ -40,7 +40,7 @@ def test_a_pause_runs_on_the_calendar_of_its_own_promise(run_model: RunModel) ->
             1         | 3         | status     | 2025-06-23 11:00 | open
             1         | 4         | status     | 2025-06-23 12:00 | solved""",
     }
-    found = run_model("core.fct_tickets", inputs, "resolution_policy_seconds, resolution_state")
+    found = run_model("core.fct_tickets_own", inputs, "resolution_policy_seconds, resolution_state")
     assert found == [(4 * 3_600, "met")]
 
 
@@ -60,12 +60,12 @@ CUT_SHORT = {
 
 def test_a_pause_ends_with_its_ticket_where_the_history_stops_short(run_model: RunModel) -> None:
     """Set to pending after 30 h, solved after 40 h says the ticket itself: 10 h of pause, and not until today."""
-    found = run_model("core.fct_tickets", CUT_SHORT, "ticket_id, resolution_policy_seconds, resolution_state")
+    found = run_model("core.fct_tickets_own", CUT_SHORT, "ticket_id, resolution_policy_seconds, resolution_state")
     assert found == [("1", 30 * 3_600, "breached"), ("2", 30 * 3_600, "breached_open")]
 
 
 def test_a_status_ends_with_its_ticket_where_the_history_stops_short(run_model: RunModel) -> None:
-    found = run_model("core.fct_status_spans", CUT_SHORT, "ticket_key, left_at, calendar_seconds, status")
+    found = run_model("core.fct_status_spans_own", CUT_SHORT, "ticket_key, left_at, calendar_seconds, status")
     assert [row[:3] for row in found if row[3] == "pending"] == [
         ("sample:1", datetime(2025, 6, 24, 17), 36_000),
         ("sample:2", None, (6 * 24 + 17) * 3_600),
@@ -86,7 +86,7 @@ def test_a_colleagues_word_does_not_move_a_ticket_to_the_colleagues_team(run_mod
             2         | 1         | message    | 2025-06-23 02:00 |        | B    | agent
             2         | 2         | status     | 2025-06-23 03:00 | solved |      | agent""",
     }
-    assert run_model("core.fct_tickets", inputs, "ticket_id, team") == [("1", "A"), ("2", "B")]
+    assert run_model("core.fct_tickets_own", inputs, "ticket_id, team") == [("1", "A"), ("2", "B")]
 
 
 def test_a_queue_grows_by_what_comes_in_less_what_leaves(make_snapshot: MakeSnapshot) -> None:

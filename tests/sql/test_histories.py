@@ -102,7 +102,7 @@ def test_one_team_in_all_holds_a_ticket_only_from_its_first_event_on(run_model: 
             2         | 2         | status     | {DAY} 03:00 | solved |      | agent
             2         | 3         | assigned   | {DAY} 04:00 |        | A    | system""",
     }
-    assert run_model("core.fct_tickets", inputs, "ticket_id, team") == [("1", "A"), ("2", "B")]
+    assert run_model("core.fct_tickets_own", inputs, "ticket_id, team") == [("1", "A"), ("2", "B")]
 
 
 def test_who_took_a_ticket_after_its_solution_has_not_solved_it(run_model: RunModel) -> None:
