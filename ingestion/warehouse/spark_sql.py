@@ -47,6 +47,9 @@ def statement_of(sql: str, name: str, *, is_condition: bool = False) -> str:
             node.replace(_converted(node.this.this, node.this.args["zone"], node.args["zone"]))
     for among in tree.find_all(exp.In):
         _unfold(among)
+    # Whether a CTE is put by is Spark's own affair.
+    for cte in tree.find_all(exp.CTE):
+        cte.set("materialized", None)
     for select in list(tree.find_all(exp.Select)):
         if select.args.get("qualify") and select.is_star:
             _qualify(select)

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, asset_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, asset_id) as key_hash
     from raw.assets
-    group by source, asset_id
+    group by hash(source, asset_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         assets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(assets.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.assets as assets
     cross join run
     inner join sources on assets.source = sources.source
     left join loads on assets.load_id = loads.load_id
-    left join repeated
-        on assets.source = repeated.source and assets.asset_id = repeated.asset_id
+    left join repeated on hash(assets.source, assets.asset_id) = repeated.key_hash
     where assets.sold_at is null or assets.sold_at <= run.as_of or assets.is_gone
 ),
 

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, call_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, call_id) as key_hash
     from raw.calls
-    group by source, call_id
+    group by hash(source, call_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         calls.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(calls.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.calls as calls
     cross join run
     inner join sources on calls.source = sources.source
     left join loads on calls.load_id = loads.load_id
-    left join repeated
-        on calls.source = repeated.source and calls.call_id = repeated.call_id
+    left join repeated on hash(calls.source, calls.call_id) = repeated.key_hash
     where calls.queued_at <= run.as_of or calls.is_gone
 ),
 

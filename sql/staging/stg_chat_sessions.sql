@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, session_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, session_id) as key_hash
     from raw.chat_sessions
-    group by source, session_id
+    group by hash(source, session_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         chat_sessions.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(chat_sessions.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.chat_sessions as chat_sessions
     cross join run
     inner join sources on chat_sessions.source = sources.source
     left join loads on chat_sessions.load_id = loads.load_id
-    left join repeated
-        on chat_sessions.source = repeated.source and chat_sessions.session_id = repeated.session_id
+    left join repeated on hash(chat_sessions.source, chat_sessions.session_id) = repeated.key_hash
     where chat_sessions.started_at <= run.as_of or chat_sessions.is_gone
 ),
 

@@ -17,18 +17,20 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, customer_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, customer_id) as key_hash
     from raw.customers
-    group by source, customer_id
+    group by hash(source, customer_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         customers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(sources.customer_precedence, 100) as precedence,
         coalesce(nullif(customers.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(customers.updated_at > run.as_of, false) as is_later
@@ -36,8 +38,7 @@ versions as (
     cross join run
     inner join sources on customers.source = sources.source
     left join loads on customers.load_id = loads.load_id
-    left join repeated
-        on customers.source = repeated.source and customers.customer_id = repeated.customer_id
+    left join repeated on hash(customers.source, customers.customer_id) = repeated.key_hash
     where customers.signup_at is null or customers.signup_at <= run.as_of or customers.is_gone
 ),
 

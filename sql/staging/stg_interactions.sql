@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, interaction_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, interaction_id) as key_hash
     from raw.interactions
-    group by source, interaction_id
+    group by hash(source, interaction_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         interactions.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(interactions.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.interactions as interactions
     cross join run
     inner join sources on interactions.source = sources.source
     left join loads on interactions.load_id = loads.load_id
-    left join repeated
-        on interactions.source = repeated.source and interactions.interaction_id = repeated.interaction_id
+    left join repeated on hash(interactions.source, interactions.interaction_id) = repeated.key_hash
 ),
 
 newest as (

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, alert_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, alert_id) as key_hash
     from raw.iot_alerts
-    group by source, alert_id
+    group by hash(source, alert_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         iot_alerts.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(iot_alerts.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.iot_alerts as iot_alerts
     cross join run
     inner join sources on iot_alerts.source = sources.source
     left join loads on iot_alerts.load_id = loads.load_id
-    left join repeated
-        on iot_alerts.source = repeated.source and iot_alerts.alert_id = repeated.alert_id
+    left join repeated on hash(iot_alerts.source, iot_alerts.alert_id) = repeated.key_hash
     where iot_alerts.raised_at <= run.as_of or iot_alerts.is_gone
 ),
 

@@ -17,26 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, order_id, line_no
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, order_id, line_no) as key_hash
     from raw.order_items
-    group by source, order_id, line_no
+    group by hash(source, order_id, line_no)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         order_items.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(order_items.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.order_items as order_items
     cross join run
     inner join sources on order_items.source = sources.source
     left join loads on order_items.load_id = loads.load_id
-    left join repeated
-        on order_items.source = repeated.source and order_items.order_id = repeated.order_id
-        and order_items.line_no = repeated.line_no
+    left join repeated on hash(order_items.source, order_items.order_id, order_items.line_no) = repeated.key_hash
 ),
 
 newest as (

@@ -18,26 +18,27 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, order_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, order_id) as key_hash
     from raw.orders
-    group by source, order_id
+    group by hash(source, order_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         orders.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(orders.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(orders.updated_at > run.as_of, false) as is_later
     from raw.orders as orders
     cross join run
     inner join sources on orders.source = sources.source
     left join loads on orders.load_id = loads.load_id
-    left join repeated
-        on orders.source = repeated.source and orders.order_id = repeated.order_id
+    left join repeated on hash(orders.source, orders.order_id) = repeated.key_hash
     where orders.ordered_at <= run.as_of or orders.is_gone
 ),
 

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, entry_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, entry_id) as key_hash
     from raw.points_ledger
-    group by source, entry_id
+    group by hash(source, entry_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         points_ledger.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(points_ledger.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.points_ledger as points_ledger
     cross join run
     inner join sources on points_ledger.source = sources.source
     left join loads on points_ledger.load_id = loads.load_id
-    left join repeated
-        on points_ledger.source = repeated.source and points_ledger.entry_id = repeated.entry_id
+    left join repeated on hash(points_ledger.source, points_ledger.entry_id) = repeated.key_hash
     where points_ledger.occurred_at <= run.as_of or points_ledger.is_gone
 ),
 

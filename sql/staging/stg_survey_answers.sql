@@ -17,26 +17,28 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, survey_id, dimension
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, survey_id, dimension) as key_hash
     from raw.survey_answers
-    group by source, survey_id, dimension
+    group by hash(source, survey_id, dimension)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         survey_answers.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(survey_answers.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.survey_answers as survey_answers
     cross join run
     inner join sources on survey_answers.source = sources.source
     left join loads on survey_answers.load_id = loads.load_id
     left join repeated
-        on survey_answers.source = repeated.source and survey_answers.survey_id = repeated.survey_id
-        and survey_answers.dimension = repeated.dimension
+        on hash(survey_answers.source, survey_answers.survey_id, survey_answers.dimension)
+            = repeated.key_hash
 ),
 
 newest as (

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, survey_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, survey_id) as key_hash
     from raw.surveys
-    group by source, survey_id
+    group by hash(source, survey_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         surveys.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(surveys.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.surveys as surveys
     cross join run
     inner join sources on surveys.source = sources.source
     left join loads on surveys.load_id = loads.load_id
-    left join repeated
-        on surveys.source = repeated.source and surveys.survey_id = repeated.survey_id
+    left join repeated on hash(surveys.source, surveys.survey_id) = repeated.key_hash
     where surveys.sent_at is null or surveys.sent_at <= run.as_of or surveys.is_gone
 ),
 

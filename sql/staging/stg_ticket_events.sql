@@ -18,27 +18,30 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, ticket_id, event_seq, occurred_at, event_type
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, ticket_id, event_seq, occurred_at, event_type) as key_hash
     from raw.ticket_events
-    group by source, ticket_id, event_seq, occurred_at, event_type
+    group by hash(source, ticket_id, event_seq, occurred_at, event_type)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         ticket_events.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(ticket_events.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.ticket_events as ticket_events
     cross join run
     inner join sources on ticket_events.source = sources.source
     left join loads on ticket_events.load_id = loads.load_id
     left join repeated
-        on ticket_events.source = repeated.source and ticket_events.ticket_id = repeated.ticket_id
-        and ticket_events.event_seq = repeated.event_seq and ticket_events.occurred_at = repeated.occurred_at
-        and ticket_events.event_type = repeated.event_type
+        on hash(
+            ticket_events.source, ticket_events.ticket_id, ticket_events.event_seq,
+            ticket_events.occurred_at, ticket_events.event_type
+        ) = repeated.key_hash
     where ticket_events.occurred_at <= run.as_of or ticket_events.is_gone
 ),
 

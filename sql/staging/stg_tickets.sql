@@ -18,26 +18,27 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, ticket_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, ticket_id) as key_hash
     from raw.tickets
-    group by source, ticket_id
+    group by hash(source, ticket_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         tickets.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(tickets.version_key, ''), cast(loads.data_through as varchar), '') as version_order,
         coalesce(tickets.updated_at > run.as_of, false) as is_later
     from raw.tickets as tickets
     cross join run
     inner join sources on tickets.source = sources.source
     left join loads on tickets.load_id = loads.load_id
-    left join repeated
-        on tickets.source = repeated.source and tickets.ticket_id = repeated.ticket_id
+    left join repeated on hash(tickets.source, tickets.ticket_id) = repeated.key_hash
     where tickets.created_at <= run.as_of or tickets.is_gone
 ),
 

@@ -17,25 +17,26 @@ complete_feeds as (
     group by source, feed
 ),
 
--- Nearly every key has one version: only those with more are put in order.
-repeated as (
-    select source, visit_id
+-- Nearly every key has one version: only those with more are put in order. Keys that share a hash by chance are so too,
+-- each by itself.
+repeated as materialized (
+    select hash(source, visit_id) as key_hash
     from raw.visits
-    group by source, visit_id
+    group by hash(source, visit_id)
     having count(*) > 1
 ),
 
-versions as (
+-- Read twice, which is cheaper than putting it by.
+versions as not materialized (
     select
         visits.*, run.as_of, sources.customer_namespace, loads.data_through, loads.feed,
-        loads.load_seq as export_seq, repeated.source is not null as is_repeated,
+        loads.load_seq as export_seq, repeated.key_hash is not null as is_repeated,
         coalesce(nullif(visits.version_key, ''), cast(loads.data_through as varchar), '') as version_order
     from raw.visits as visits
     cross join run
     inner join sources on visits.source = sources.source
     left join loads on visits.load_id = loads.load_id
-    left join repeated
-        on visits.source = repeated.source and visits.visit_id = repeated.visit_id
+    left join repeated on hash(visits.source, visits.visit_id) = repeated.key_hash
     where visits.dispatched_at is null or visits.dispatched_at <= run.as_of or visits.is_gone
 ),
 

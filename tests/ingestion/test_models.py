@@ -97,6 +97,21 @@ def test_a_repeated_key_breaks_the_grain(con: duckdb.DuckDBPyConnection) -> None
     assert raised.value.fields == {"model": "core.x", "grain": "ticket_key", "keys": 1}
 
 
+def test_a_repeated_key_is_found_where_part_of_it_is_missing(con: duckdb.DuckDBPyConnection) -> None:
+    rows = "(values ('a', null), ('a', null), ('b', 1), (null, null), ('b', 1), ('b', 2)) as t (a, b)"
+    model = models.parse_model("core.fct_x", f"-- grain: a, b\nselect a, b from {rows}")
+    with pytest.raises(GrainBroken) as raised:
+        models.build(con, model, lambda _: "")
+    assert raised.value.fields["keys"] == 2
+
+
+def test_keys_that_share_a_hash_do_not_break_the_grain(con: duckdb.DuckDBPyConnection) -> None:
+    rows = "(values (cast(1 as hugeint)), (cast(18446744073709551616 as hugeint))) as t (a)"
+    assert con.execute(f"select count(distinct hash(a)) from {rows}").fetchone() == (1,)
+    models.build(con, models.parse_model("core.fct_x", f"-- grain: a\nselect a from {rows}"), lambda _: "")
+    assert con.execute("select count(*) from core.fct_x").fetchone() == (2,)
+
+
 def test_a_model_that_fails_on_the_data_is_named(con: duckdb.DuckDBPyConnection) -> None:
     model = models.parse_model("core.x", HEADER + "select * from core.not_there")
     with pytest.raises(ModelFailed) as raised:

@@ -328,6 +328,11 @@ def test_keys_of_several_columns_are_looked_up_as_columns() -> None:
     assert "(a, b) IN (SELECT a, b FROM raw.y)" in spark_sql.statement_of(sql, "core.x")
 
 
+def test_how_a_cte_is_put_by_is_left_to_spark() -> None:
+    sql = "with a as not materialized (select 1 as x), b as materialized (select 2 as x) select * from a, b"
+    assert "MATERIALIZED" not in spark_sql.statement_of(sql, "core.x")
+
+
 def test_minutes_between_are_refused_since_spark_counts_them_otherwise() -> None:
     model = models.parse_model("core.x", f"{MODEL}select date_diff('minute', a, b) as case_no from raw.x")
     with pytest.raises(ModelInvalid, match="MINUTE"):
