@@ -193,7 +193,6 @@ def _replaced(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 def end(tonight: Night, growth: Growth) -> None:
     """Say which tables differ from last night's, and let last night's go."""
-    growth.differences.drop()
     for catalog in ("before", "before_kept"):
         tonight.con.execute(f"detach {catalog}")
     tonight.changed_tables = frozenset(growth.changed)

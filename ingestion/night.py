@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingestion.errors import Finding
     from ingestion.progress import Progress
     from ingestion.settings import Settings
+    from ingestion.warehouse.differences import Differences
 
 log = logging.getLogger("aftercare.run")
 
@@ -71,6 +72,8 @@ class Night:
     models_built: int = 0
     # Tables that differ from last night's; None: everything was built from raw.
     changed_tables: frozenset[str] | None = None
+    # Which rows of them differ, as far as that is known.
+    differences: Differences | None = None
 
     @property
     def build_catalog(self) -> str:

@@ -128,6 +128,7 @@ def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engin
             reached("model_built")
         if grower:
             growth.end(tonight, grower)
+            tonight.differences = grower.differences
     tonight.models_built = len(ordered)
     models.verify_entries(tonight.con)
     if any(model.name == "core.fct_measures" for model in ordered):
@@ -141,7 +142,7 @@ def _build_cells(tonight: Night) -> None:
     """Cells of the facts that KPIs read; of those that differ from last night's, where tonight was built upon it."""
     folder = models.SQL_DIR / "kpis"
     kpis = load_kpis(folder) if folder.is_dir() else {}
-    cells_build.build(tonight.con, kpis, tonight.changed_tables)
+    cells_build.build(tonight.con, kpis, tonight.changed_tables, tonight.differences)
     reached("cells_built")
 
 
@@ -219,6 +220,8 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     contents.write_records(tonight.con, record, models.load_models())
     reached("records_written")
     restatements.record(tonight, aim.as_of)
+    if tonight.differences is not None:
+        tonight.differences.drop()
     if any(model.name == "core.fct_baseline" for model in models.load_models()):
         baseline.freeze(tonight.con, tonight.settings.business_timezone)
     contents.write_people(tonight.con, tonight.places.build_people(run_id), models.load_models())

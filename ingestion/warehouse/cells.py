@@ -29,6 +29,8 @@ SCHEMA: Final = "cells"
 FIRST_DATES: Final = "cells.first_dates"
 LEAST_ROWS: Final = 250_000
 """Below that a scan of the fact takes no longer than one of cells: nothing is gained, and the file grows."""
+UNIT_COUNT: Final = "unit_count"
+"""The column of a sums table that says for how many units a row stands: with the last of them it goes."""
 SHORT: Final = 25_000
 """A table that short is read at once: none is made of it that would be shorter."""
 UNITS_A_CELL: Final = 4

@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from ingestion.warehouse import cells
-from ingestion.warehouse.cells import AXES, LEAST_ROWS, SCHEMA, SHORT, UNITS_A_CELL, cell_column, column, event_column
-from ingestion.warehouse.kpi_question import DECIMAL
+from ingestion.warehouse import cells, cells_grow
+from ingestion.warehouse.cells import (
+    AXES,
+    LEAST_ROWS,
+    SCHEMA,
+    SHORT,
+    UNIT_COUNT,
+    UNITS_A_CELL,
+    cell_column,
+    column,
+    event_column,
+)
+from ingestion.warehouse.cells_sql import added, date_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -16,6 +26,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from ingestion.warehouse.cells import Kind, Step, Subject
+    from ingestion.warehouse.differences import Differences
     from ingestion.warehouse.kpis import Kpi
 
 _REGISTRY = """create table if not exists cells.tables (name varchar, model varchar, time varchar, step varchar,
@@ -23,16 +34,29 @@ _REGISTRY = """create table if not exists cells.tables (name varchar, model varc
 _CODED = "temp.coded"
 
 
-def build(con: duckdb.DuckDBPyConnection, kpis: Mapping[str, Kpi], only: Collection[str] | None = None) -> None:
-    """Build the cells of every fact, or of those in `only` anew, and write down in cells.tables what they hold."""
+def build(
+    con: duckdb.DuckDBPyConnection,
+    kpis: Mapping[str, Kpi],
+    only: Collection[str] | None = None,
+    differences: Differences | None = None,
+) -> None:
+    """Build the cells of every fact, or of those in `only`, and write down in cells.tables what they hold.
+
+    Args:
+        differences: how tonight's facts differ from those whose cells are there; None: that is not known.
+    """
     con.execute(f"create schema if not exists {SCHEMA}")
     con.execute(_REGISTRY)
     columns = _columns(con)
     for subject in (*cells.subjects(kpis, columns), *cells.marts(columns)):
-        if only is None or subject.model in only or _is_told_otherwise(con, subject):
+        is_told_otherwise = only is not None and _is_told_otherwise(con, subject)
+        if only is not None and not is_told_otherwise and subject.model not in only:
+            continue
+        is_grown = differences is not None and not is_told_otherwise and cells_grow.grow(con, subject, differences)
+        if not is_grown:
             _forget(con, subject)
             _Builder(con, subject).build()
-    _write_first_dates(con, kpis, columns)
+    _write_first_dates(con, kpis, columns, differences)
 
 
 def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
@@ -44,21 +68,32 @@ def _columns(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
 
 
 def _write_first_dates(
-    con: duckdb.DuckDBPyConnection, kpis: Mapping[str, Kpi], columns: Mapping[str, Collection[str]]
+    con: duckdb.DuckDBPyConnection,
+    kpis: Mapping[str, Kpi],
+    columns: Mapping[str, Collection[str]],
+    differences: Differences | None,
 ) -> None:
     """cells.first_dates: the first day that has a unit of the KPI, so that no page looks for it in the fact."""
-    con.execute(f"create or replace table {cells.FIRST_DATES} (kpi varchar, version varchar, first_date date)")
+    con.execute(f"create table if not exists {cells.FIRST_DATES} (kpi varchar, version varchar, first_date date)")
+    held = {(kpi, version): day for kpi, version, day in con.execute(f"from {cells.FIRST_DATES}").fetchall()}
+    con.execute(f"delete from {cells.FIRST_DATES}")
 
     def model(kpi: Kpi) -> str:
         return kpi.rows
 
     for name, shared in groupby(sorted((kpi for kpi in kpis.values() if kpi.rows in columns), key=model), model):
         entries = list(shared)
-        first = ", ".join(f"min(case when {_counts(kpi)} then {kpi.time} end)" for kpi in entries)
-        found = con.execute(f"select {first} from {name}").fetchall()[0]
+        grown = None
+        if differences is not None:
+            known = {kpi.id: held[kpi.id, kpi.version] for kpi in entries if (kpi.id, kpi.version) in held}
+            grown = cells_grow.grow_first_dates(con, entries, differences, known)
+        if grown is None:
+            first = ", ".join(f"min(case when {_counts(kpi)} then {kpi.time} end)" for kpi in entries)
+            found = con.execute(f"select {first} from {name}").fetchall()[0]
+            grown = {kpi.id: day for kpi, day in zip(entries, found, strict=True)}
         con.executemany(
             f"insert into {cells.FIRST_DATES} values (?, ?, ?)",
-            [(kpi.id, kpi.version, day) for kpi, day in zip(entries, found, strict=True)],
+            [(kpi.id, kpi.version, grown[kpi.id]) for kpi in entries],
         )
 
 
@@ -155,13 +190,16 @@ class _Builder:
         # The last one built that these can be added up from: each is shorter than the one before it.
         finer = [one.name for one in self.made if table.follows_from(one)]
         source, time = (finer[-1], "date") if finer else (subject.model, subject.time)
-        date, sliced = _date(time, table.step), ", ".join((_date(time, table.step), "0", *table.dimensions))
+        date, sliced = date_of(time, table.step), ", ".join((date_of(time, table.step), "0", *table.dimensions))
         if not self._pays(f"select approx_count_distinct(hash({sliced})) from {source}", self.rows):
             return False
-        added = [_added(column(place) if finer else sql, sql) for place, sql in enumerate(subject.sums)]
-        names = [f"{sum_} as {column(place)}" for place, sum_ in enumerate(added)]
+        sums = [
+            f"{added(column(place) if finer else sql, sql)} as {column(place)}"
+            for place, sql in enumerate(subject.sums)
+        ]
+        units = f"cast({f'sum({UNIT_COUNT})' if finer else 'count(*)'} as integer) as {UNIT_COUNT}"
         self.con.execute(
-            f"""create table {table.name} as select {", ".join((f"{date} as date", *table.dimensions, *names))}
+            f"""create table {table.name} as select {", ".join((f"{date} as date", *table.dimensions, *sums, units))}
             from {source} where {time} is not null group by all order by date"""
         )
         return True
@@ -218,7 +256,7 @@ class _Builder:
 
     def _histograms(self, table: _Table) -> None:
         chosen: list[str] = []
-        date = _date("date", table.step)
+        date = date_of("date", table.step)
         for place, timed in enumerate(self.subject.durations):
             cell = cell_column(place)
             codes = [_code(axis) for axis in table.axes]
@@ -249,14 +287,5 @@ class _Builder:
         return int(self.con.execute(sql).fetchall()[0][0] or 0)
 
 
-def _added(source: str, sql: str) -> str:
-    """The sum of a column; decimals keep the scale in which the fact's would be added up."""
-    return f"sum({source})" if DECIMAL in sql else f"cast(sum({source}) as bigint)"
-
-
 def _code(axis: str) -> str:
     return f"code_{axis}"
-
-
-def _date(time: str, step: Step) -> str:
-    return time if step == "day" else f"cast(date_trunc('month', {time}) as date)"

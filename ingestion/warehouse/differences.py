@@ -69,6 +69,10 @@ class Differences:
     def is_open(self, table: str) -> bool:
         return self._known.get(table) == _OPEN
 
+    def is_told(self, table: str) -> bool:
+        """Whether the differing rows of a table are at hand, or there are none."""
+        return self._known.get(table, _OPEN) != _OPEN
+
     def keep(self, table: str, old: str, new: str) -> bool:
         """Write down how `new` rows differ from the `old` ones they replace; whether they do."""
         self._known[table] = self._subtract(old, new)
@@ -94,11 +98,12 @@ class Differences:
                 f"select {columns} from {self._full(table, self.before)}",
                 f"select {columns} from {self._full(table, self.now)}",
             )
-        if self.is_raw(table):
+        if self.is_raw(table) or used == self.columns(table):
             return known
         name = self._next()
         self.con.execute(
-            f"create temp table {name} as select {columns} from {known} group by all having sum({SIGN}) <> 0"
+            f"create temp table {name} as select {columns}, cast(sum({SIGN}) as bigint) as {SIGN} "
+            f"from {known} group by all having sum({SIGN}) <> 0"
         )
         return self._unless_empty(name)
 
@@ -140,7 +145,7 @@ class Differences:
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of last night's table, which are tonight's: the definitions are the same."""
         if table not in self._columns:
-            self._columns[table] = self.columns_of(self._full(table, self.before))
+            self._columns[table] = self.columns_of(self._full(table, self.now))
         return self._columns[table]
 
     def columns_of(self, table: str) -> tuple[str, ...]:
