@@ -16,6 +16,7 @@ import duckdb
 
 from data_checks.gist import gist
 from ingestion import splits
+from ingestion.moves import Moves
 from ingestion.night import log
 from ingestion.sqltext import literal, quoted
 from ingestion.steps import reached
@@ -49,15 +50,18 @@ def record(tonight: Night, as_of: datetime) -> None:
     kpis = _connected(con)
     window = Window.until(last_date(as_of, zone))
     splits.write_definitions(con)
-    _take_values(con, kpis, window)
     last = _last_report(tonight)
     _recall(con, window, last)
+    # A night that counts as of an earlier instant than the last is no later look at the same thing.
+    if last is not None and last.as_of <= as_of and _attach(con, last):
+        moves = Moves(con, Window(window.first, last_date(last.as_of, zone)), tonight.differences)
+        # Only a night that started from the last one's tables was built by the same definitions.
+        _take_values(con, kpis, window, moves if tonight.differences is not None else None)
+        splits.take_steps(con, kpis, moves, last.as_of, zone)
+        con.execute("detach previous")
+    else:
+        _take_values(con, kpis, window, None)
     if last is not None:
-        # A night that counts as of an earlier instant than the last is no later look at the same thing.
-        if last.as_of <= as_of and _attach(con, last):
-            known = Window(window.first, last_date(last.as_of, zone))
-            splits.take_steps(con, kpis, known, last.as_of, zone)
-            con.execute("detach previous")
         con.execute(_moves(), [tonight.run_id, last.run_id])
     _keep(con, tonight.run_id, as_of, kpis, window)
     for table in ("reported", "restatements"):
@@ -80,27 +84,83 @@ def _connected(con: duckdb.DuckDBPyConnection) -> list[Kpi]:
     if not folder.is_dir():
         return []
     built = {model.name for model in models.load_models()}
-    rows = con.execute("select distinct dataset from meta.datasets where row_count > 0").fetchall()
-    connected = {dataset for (dataset,) in rows}
+    connected = _connected_datasets(con, "meta.datasets")
     kpis = load_kpis(folder).values()
     return [kpi for kpi in kpis if kpi.rows in built and connected.issuperset(kpi.datasets)]
 
 
-def _take_values(con: duckdb.DuckDBPyConnection, kpis: list[Kpi], window: Window) -> None:
-    """temp.tonight: every value of tonight, whole and by slice, month by month."""
+def _connected_datasets(con: duckdb.DuckDBPyConnection, table: str) -> set[str]:
+    rows = con.execute(f"select distinct dataset from {table} where row_count > 0").fetchall()
+    return {dataset for (dataset,) in rows}
+
+
+def _take_values(con: duckdb.DuckDBPyConnection, kpis: list[Kpi], window: Window, moves: Moves | None) -> None:
+    """temp.tonight: every value of tonight, whole and by slice, month by month.
+
+    Where it is known of a month that no unit of the KPI differs in it, its values are those of the last report.
+    """
     con.execute(f"create temp table tonight ({VALUES})")
     con.execute(f"create or replace temp table parts ({reported.PARTS})")
+    months = _asked_months(con, kpis, window, moves) if moves else {}
     groups = reported.grouped(kpis)
-    for group in groups:
-        con.execute(f"insert into temp.parts by name {reported.parts(group, group[0].rows, window)}")
+    for group in [part for whole in groups for part in _alike(whole, months)]:
+        found = reported.parts(group, group[0].rows, window, months=_within(group[0], months))
+        con.execute(f"insert into temp.parts by name {found}")
     if groups:
         sums = reported.rolled_up("temp.parts", window)
         chosen = [kpi for group in groups for kpi in group]
         con.execute(f"insert into temp.tonight by name {reported.judged(chosen, f'({sums})')}")
     for kpi in kpis:
         if kpi.kind not in reported.SUM_KINDS:
-            query = reported.whole_and_slices(kpi, kpi.rows, window)
+            query = reported.whole_and_slices(kpi, kpi.rows, window, months=_within(kpi, months))
             con.execute(f"insert into temp.tonight by name {query.sql}", list(query.binds))
+    _take_over(con, months)
+
+
+def _asked_months(
+    con: duckdb.DuckDBPyConnection, kpis: list[Kpi], window: Window, moves: Moves
+) -> dict[str, frozenset[date]]:
+    """KPI -> the months in which it is asked again; a KPI that the last night did not report is not in it."""
+    running = frozenset(month for month in window.months if month >= moves.known.running)
+    connected = _connected_datasets(con, "previous.meta.datasets")
+    return {
+        kpi.id: running | moves.months(fact, kpi)
+        for fact in splits.facts(con, kpis)
+        for kpi in fact.kpis
+        if connected.issuperset(kpi.datasets)
+    }
+
+
+def _alike(group: list[Kpi], months: dict[str, frozenset[date]]) -> list[list[Kpi]]:
+    """KPIs of one scan that are asked in the same months."""
+    found: dict[frozenset[date] | None, list[Kpi]] = {}
+    for kpi in group:
+        found.setdefault(months.get(kpi.id), []).append(kpi)
+    return list(found.values())
+
+
+def _within(kpi: Kpi, months: dict[str, frozenset[date]]) -> str:
+    """A condition on a unit's date: it lies in a month that is asked."""
+    if kpi.id not in months:
+        return "true"
+    days = ", ".join(f"date '{month}'" for month in sorted(months[kpi.id]))
+    return f"cast(date_trunc('month', {kpi.time}) as date) in ({days or 'null'})"
+
+
+def _take_over(con: duckdb.DuckDBPyConnection, months: dict[str, frozenset[date]]) -> None:
+    """The values of all other months as the last night reported them; what had no unit then is none of tonight's."""
+    con.execute("create or replace temp table asked (kpi varchar, months date[])")
+    if months:
+        con.execute(
+            "insert into temp.asked select unnest(?::varchar[]), unnest(?::date[][])",
+            [list(months), [sorted(each) for each in months.values()]],
+        )
+    con.execute(
+        """insert into temp.tonight by name
+        select told_last.* from temp.told_last inner join temp.asked using (kpi)
+        where not list_contains(asked.months, told_last.period) and n is distinct from 0"""
+    )
+    con.execute("drop table temp.asked")
 
 
 def _recall(con: duckdb.DuckDBPyConnection, window: Window, last: Snapshot | None) -> None:

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     import duckdb
 
+    from ingestion.moves import Moves
     from ingestion.warehouse.kpis import Kpi
     from ingestion.warehouse.models import Model
-    from ingestion.warehouse.reported import Window
 
 STEPS = "kpi varchar, step integer, slice_dimension varchar, slice_value varchar, period date, value double"
 # What the rest of a move is called that no step explains.
@@ -59,17 +59,17 @@ def lineage(name: str) -> list[Model]:
 
 
 def take_steps(
-    con: duckdb.DuckDBPyConnection, kpis: Sequence[Kpi], known: Window, known_at: datetime, zone: str
+    con: duckdb.DuckDBPyConnection, kpis: Sequence[Kpi], moves: Moves, known_at: datetime, zone: str
 ) -> None:
     """Fill temp.steps with the values between the last report and tonight's, and temp.residuals.
 
-    `previous` is the snapshot of the last report, `known` the days it counted, `known_at` its as_of.
+    `previous` is the snapshot of the last report, `known_at` its as_of.
     """
     then, is_same_zone = _definitions_then(con, zone)
     now = definitions()
     changed = {name for name in now.keys() | then.keys() if now.get(name) != then.get(name)}
-    comparison = _Comparison(con, known, known_at)
-    for fact in _facts(con, kpis):
+    comparison = _Comparison(con, moves, known_at)
+    for fact in facts(con, kpis):
         names = {each for model in lineage(fact.name) for each in (model.name, *model.references)}
         if not then:
             cause = marks.UNEXPLAINED
@@ -95,7 +95,7 @@ def _definitions_then(con: duckdb.DuckDBPyConnection, zone: str) -> tuple[dict[s
     return dict(con.execute("select name, sha256 from previous.meta.definitions").fetchall()), row == (zone,)
 
 
-def _facts(con: duckdb.DuckDBPyConnection, kpis: Sequence[Kpi]) -> Iterator[Fact]:
+def facts(con: duckdb.DuckDBPyConnection, kpis: Sequence[Kpi]) -> Iterator[Fact]:
     """The facts that KPIs count over, each with its KPIs and its lead."""
     types: dict[str, dict[str, str]] = {}
     rows = con.execute(
@@ -129,8 +129,8 @@ def _lead(
 class _Comparison:
     """The units of tonight beside those of the last report, fact by fact."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, known: Window, known_at: datetime) -> None:
-        self.con, self.known, self.known_at = con, known, known_at
+    def __init__(self, con: duckdb.DuckDBPyConnection, moves: Moves, known_at: datetime) -> None:
+        self.con, self.moves, self.known, self.known_at = con, moves, moves.known, known_at
         # Lead -> temporary table of its entities that differ, made when first asked for.
         self.told: dict[str, str] = {}
         versions = "select kpi, any_value(definition_version) from temp.told_last group by kpi"
@@ -141,11 +141,10 @@ class _Comparison:
     def compare(self, fact: Fact) -> None:
         """Mark the units that differ, then take the values of the fact's KPIs after each step."""
         redefined = {kpi.id for kpi in fact.kpis if self.versions.get(kpi.id, kpi.version) != kpi.version}
-        is_same = self.con.execute(marks.is_same_query(fact, self.known)).fetchone() == (True,)
-        if is_same and not redefined:
+        if not redefined and self.moves.is_same(fact):
             return
         told = self._told_of(fact.lead) if fact.lead else None
-        query = marks.marks_query(fact, self.known, self.known_at, told)
+        query = marks.marks_query(fact, self.known, self.known_at, told, self.moves.sides(fact.name))
         self.con.execute(f"create or replace temp table marked as {query}")
         # Where nothing came late and nothing was put right, the whole move is time's doing: no value is needed.
         touched = f"select distinct unnest(months) from temp.marked where step < {MATURITY}"
@@ -160,7 +159,9 @@ class _Comparison:
     def _told_of(self, lead: Lead) -> str:
         if lead.name not in self.told:
             table = f"told_{len(self.told)}"
-            self.con.execute(f"create temp table {table} as {marks.told_query(lead, self.known_at)}")
+            self.con.execute(
+                f"create temp table {table} as {marks.told_query(lead, self.known_at, self.moves.sides(lead.name))}"
+            )
             self.told[lead.name] = f"temp.{table}"
         return self.told[lead.name]
 
@@ -176,7 +177,7 @@ class _Comparison:
             sums = reported.parts(kpis, f"previous.{fact.name}", self.known)
             self.con.execute(f"insert into temp.bases by name {sums}")
         if kpis and months:
-            moved = marks.delta_source(fact, "temp.marked")
+            moved = marks.delta_source(fact, "temp.marked", self.moves.sides(fact.name))
             sums = reported.parts(kpis, moved, self.known, weight="unit_sign", step="step")
             self.con.execute(f"insert into temp.deltas by name {sums}")
 

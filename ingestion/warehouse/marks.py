@@ -66,20 +66,36 @@ class Fact:
             if each.startswith(kinds) and not name.endswith(("_count", "_seconds", "_days", "_key"))
         )
 
-    @property
-    def used(self) -> tuple[str, ...]:
-        """Every column that an expression of a KPI names, with the instants and the stable ones."""
+    def read_by(self, kpis: Sequence[Kpi]) -> tuple[str, ...]:
+        """Every column that the values of these KPIs follow from."""
         texts = (
             text
-            for kpi in self.kpis
+            for kpi in kpis
             for text in (
                 *(kpi.numerator, kpi.denominator, kpi.pending, kpi.duration, kpi.event, kpi.limit, kpi.group),
-                *kpi.strata,
+                *(kpi.time, *kpi.strata),
             )
         )
         words = re.findall(r"[a-z_0-9]+", " ".join(filter(None, texts)))
-        named = dict.fromkeys((*words, *self.stable, *self.instants))
-        return tuple(name for name in named if name in self.types and name not in self.grain)
+        return tuple(name for name in dict.fromkeys((*words, *DIMENSIONS)) if name in self.types)
+
+    @property
+    def used(self) -> tuple[str, ...]:
+        """Every column that an expression of a KPI names, with the instants and the stable ones."""
+        named = dict.fromkeys((*self.read_by(self.kpis), *self.stable, *self.instants))
+        return tuple(name for name in named if name not in self.grain)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A table as it was at the last report and as it is: whole, or only the rows that the other side has not."""
+
+    before: str
+    after: str
+
+    @classmethod
+    def whole(cls, name: str) -> Sides:
+        return cls(f"previous.{name}", name)
 
 
 @dataclass(frozen=True)
@@ -118,25 +134,33 @@ def _flags(instants: Sequence[str], before: str, after: str, known_at: str) -> d
     }
 
 
-def told_query(lead: Lead, known_at: datetime) -> str:
+def told_query(lead: Lead, known_at: datetime, sides: Sides) -> str:
     """The entities of a lead that are unknown to the last report, or whose instants differ."""
     instant = _instant(known_at)
     flags = ", ".join(f"{sql} as {name}" for name, sql in _flags(lead.instants, "before", "after", instant).items())
     differs = _any(f"before.{name} is distinct from after.{name}" for name in lead.instants)
     return f"""
 select coalesce(before.{lead.key}, after.{lead.key}) as {lead.key}, before.{lead.key} is null as is_unknown, {flags}
-from previous.{lead.name} as before full outer join {lead.name} as after on before.{lead.key} = after.{lead.key}
+from {sides.before} as before full outer join {sides.after} as after on before.{lead.key} = after.{lead.key}
 where before.{lead.key} is null or after.{lead.key} is null or {differs}"""
 
 
-def is_same_query(fact: Fact, window: Window) -> str:
-    """Whether the fact reads as it did at the last report, whatever the order of its rows: most do on most nights."""
+def differing_months_query(fact: Fact, time: str, window: Window) -> str:
+    """The months in which the fact does not read as it did at the last report, whatever the order of its rows."""
     columns = ", ".join(dict.fromkeys((*fact.grain, *fact.used)))
+    month = f"cast(date_trunc('month', {time}) as date)"
 
     def content(table: str) -> str:
-        return f"(select (count(*), sum(hash({columns}))) from {table} where {_days(fact, window)})"
+        return (
+            f"select {month} as month, (count(*), sum(hash({columns}))) as content from {table} "
+            f"where {time} between date '{window.first}' and date '{window.last}' group by all"
+        )
 
-    return f"select {content(f'previous.{fact.name}')} is not distinct from {content(fact.name)}"
+    return (
+        f"select month from ({content(f'previous.{fact.name}')}) as before "
+        f"full outer join ({content(fact.name)}) as after using (month) "
+        "where before.content is distinct from after.content"
+    )
 
 
 def _days(fact: Fact, window: Window) -> str:
@@ -144,7 +168,7 @@ def _days(fact: Fact, window: Window) -> str:
     return " or ".join(f"{time} between date '{window.first}' and date '{window.last}'" for time in times)
 
 
-def marks_query(fact: Fact, window: Window, known_at: datetime, told: str | None) -> str:
+def marks_query(fact: Fact, window: Window, known_at: datetime, told: str | None, sides: Sides) -> str:
     """The units that differ, each with the step that explains it: the grain and `step`.
 
     Args:
@@ -167,9 +191,9 @@ def marks_query(fact: Fact, window: Window, known_at: datetime, told: str | None
         join = f"left join {told} as told on coalesce(before.{key}, after.{key}) = told.{key}"
     return f"""
 with before as (
-    select {columns}, {_was_open(fact, window)} as was_open from previous.{fact.name} where {days}
+    select {columns}, {_was_open(fact, window)} as was_open from {sides.before} as units where {days}
 ),
-after as (select {columns} from {fact.name} where {days})
+after as (select {columns} from {sides.after} as units where {days})
 select {keys}, {_step(fact, window, instant, has_lead=bool(join))} as step,
     list_distinct([{months}]) as months
 from before full outer join after on {same} {join}
@@ -246,15 +270,15 @@ def _instant(at: datetime) -> str:
     return f"timestamp '{at.isoformat(sep=' ')}'"
 
 
-def delta_source(fact: Fact, marks: str) -> str:
+def delta_source(fact: Fact, marks: str, sides: Sides) -> str:
     """Marked units as they are (unit_sign 1) and as they were (-1), with the step that moved them."""
     keys = ", ".join(fact.grain)
     marked = f"(from {marks} where step < {MATURITY}) as marked"
     return f"""(
-    select units.*, 1 as unit_sign, marked.step from {fact.name} as units inner join {marked} using ({keys})
+    select units.*, 1 as unit_sign, marked.step from {sides.after} as units inner join {marked} using ({keys})
     union all by name
     select units.*, -1 as unit_sign, marked.step
-    from previous.{fact.name} as units inner join {marked} using ({keys})
+    from {sides.before} as units inner join {marked} using ({keys})
 ) as moved"""
 
 

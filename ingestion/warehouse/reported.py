@@ -52,6 +52,12 @@ class Window:
         """First day of the month that is not over; months before it are full."""
         return (self.last + timedelta(days=1)).replace(day=1)
 
+    @property
+    def months(self) -> tuple[date, ...]:
+        """First days of the months reported."""
+        first, last = (day.year * 12 + day.month - 1 for day in (self.first, self.last))
+        return tuple(date(number // 12, number % 12 + 1, 1) for number in range(first, last + 1))
+
     def condition(self, kpi: Kpi) -> str:
         """Which units the KPI counts, month by month, as SQL."""
         between = f"{kpi.time} between {_day(self.first)} and {_day(self.last)}"
@@ -83,13 +89,16 @@ def grouped(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
     return [list(group) for _, group in groupby(chosen, scan)]
 
 
-def parts(kpis: Sequence[Kpi], source: str, window: Window, *, weight: str = "", step: str = "0") -> str:
+def parts(
+    kpis: Sequence[Kpi], source: str, window: Window, *, weight: str = "", step: str = "0", months: str = "true"
+) -> str:
     """The sums of KPIs that share a scan, by month and every combination of slices: the columns of PARTS.
 
     Args:
         source: the fact, or a derived table with its columns.
         weight: factor of every unit, to add some and take others away.
         step: what to group by besides.
+        months: condition on the units' date that keeps the months wanted.
     """
     one, known = kpis[0], slices_of(kpis[0])
     slices = ", ".join(f"cast({name if name in known else 'null'} as varchar) as {name}" for name in SLICES)
@@ -102,7 +111,7 @@ from (
     select {step} as step, {slices}, cast(date_trunc('month', {one.time}) as date) as period,
         {added}
     from {source}
-    where {window.condition(one)}
+    where {window.condition(one)} and ({months})
     group by all
 ) as added"""
 
