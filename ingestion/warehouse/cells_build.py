@@ -91,9 +91,10 @@ def _write_first_dates(
             first = ", ".join(f"min(case when {_counts(kpi)} then {kpi.time} end)" for kpi in entries)
             found = con.execute(f"select {first} from {name}").fetchall()[0]
             grown = {kpi.id: day for kpi, day in zip(entries, found, strict=True)}
-        con.executemany(
-            f"insert into {cells.FIRST_DATES} values (?, ?, ?)",
-            [(kpi.id, kpi.version, grown[kpi.id]) for kpi in entries],
+        # One statement: a statement a row takes longer than the rest.
+        con.execute(
+            f"insert into {cells.FIRST_DATES} select unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::date[])",
+            [[kpi.id for kpi in entries], [kpi.version for kpi in entries], [grown[kpi.id] for kpi in entries]],
         )
 
 
