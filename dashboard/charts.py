@@ -2,6 +2,9 @@
 
 Durations arrive in seconds and shares as 0 to 1; `axis` picks a unit that people say aloud. Tooltips
 show the same text as cards and tables, because both come from formats.
+
+Channels are named by their class (alt.ColorValue, not alt.value): Altair finds the class of anything else by
+comparing it with every part of its schema, which takes longer than the rest of a chart.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import altair as alt
 import polars as pl
+from altair.utils import schemapi
 
 from dashboard import formats, theme
 
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from dashboard.i18n import Translate
+
+# Nor is every part compared with the schema when it is made; tests compare each chart as a whole.
+schemapi.disable_debug_mode()
 
 Drawing: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart"
 
@@ -91,9 +98,11 @@ def kpi_trend(
     ]
     layers: list[alt.Chart] = []
     if not series:
-        layers.append(base.mark_area(opacity=0.16, color=theme.BLUE).encode(x=x, y="lower:Q", y2="upper:Q"))
+        layers.append(
+            base.mark_area(opacity=0.16, color=theme.BLUE).encode(x=x, y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"))
+        )
     layers.append(base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour))
-    hollow = alt.condition("datum.state == 'provisional'", alt.value(0.25), alt.value(1.0))
+    hollow = alt.FillOpacityValue(1.0, condition={"test": "datum.state == 'provisional'", "value": 0.25})
     layers.append(
         base.mark_point(filled=True, size=52).encode(x=x, y=y, color=colour, fillOpacity=hollow, tooltip=tips)
     )
@@ -114,14 +123,16 @@ def by_group(
     order = frame.sort(["is_few", "value"], descending=[False, True])[name].to_list()
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
-    colour = alt.condition("datum.is_few", alt.value(theme.PALE), alt.value(theme.BLUE))
+    colour = alt.ColorValue(theme.BLUE, condition={"test": "datum.is_few", "value": theme.PALE})
     from_zero = alt.Scale(zero=unit in ("count", "seconds"))
     x = alt.X("value:Q", title=scale.title, axis=scale.alt(tickCount=6), scale=from_zero)
     tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), *_value_tips(t)]
     if unit == "count":
         bars = base.mark_bar(height={"band": 0.65}).encode(x=x, y=y, color=colour, tooltip=tips)
         return alt.layer(bars)
-    whiskers = base.mark_rule(strokeWidth=2, opacity=0.55).encode(x="lower:Q", x2="upper:Q", y=y, color=colour)
+    whiskers = base.mark_rule(strokeWidth=2, opacity=0.55).encode(
+        x=alt.X("lower:Q"), x2=alt.X2("upper:Q"), y=y, color=colour
+    )
     dots = base.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips)
     return alt.layer(whiskers, dots, *_target_rule(target, scale, t, vertical=True))
 
@@ -220,7 +231,7 @@ def survival(
         alt.Tooltip("waiting:N", title=t("chart.at_risk")),
     ]
     band = base.mark_area(opacity=0.14, interpolate="step-after").encode(
-        x=x, y=alt.Y("share_low:Q"), y2="share_high:Q", color=colour
+        x=x, y=alt.Y("share_low:Q"), y2=alt.Y2("share_high:Q"), color=colour
     )
     line = base.mark_line(interpolate="step-after", strokeWidth=2).encode(x=x, y=y, color=colour)
     hover = base.mark_point(opacity=0, size=160).encode(x=x, y=y, color=colour, tooltip=tips)
@@ -248,7 +259,9 @@ def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     )
     # Inside the bar: outside, the longest bar would push its label off a phone's screen.
     words = base.mark_text(align="left", dx=6, color="white", fontWeight=600).encode(
-        x=alt.value(0), y=y, text="text:N"
+        x=alt.XValue(0),  # type: ignore[no-untyped-call]
+        y=y,
+        text=alt.Text("text:N"),
     )
     return alt.layer(bars, words)
 
@@ -267,7 +280,7 @@ def ranked_counts(counts: pl.DataFrame, name: str, lang: str, t: Translate, *, c
     x = alt.X("count:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=[0, most * 1.45]))
     tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), alt.Tooltip("text:N", title=t("chart.count"))]
     bars = base.mark_bar(color=colour, height={"band": 0.65}).encode(x=x, y=y, tooltip=tips)
-    words = base.mark_text(align="left", dx=5, color=theme.GREY).encode(x=x, y=y, text="text:N")
+    words = base.mark_text(align="left", dx=5, color=theme.GREY).encode(x=x, y=y, text=alt.Text("text:N"))
     return alt.layer(bars, words)
 
 
@@ -336,7 +349,7 @@ def _target_rule(target: float | None, scale: Axis, t: Translate, *, vertical: b
 
 def _rule(at: float, channel: str, colour: str, tip: str = "") -> alt.Chart:
     rule = alt.Chart().mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5, tooltip=tip or None)
-    placed: alt.Chart = rule.encode(**{channel: alt.datum(at)})
+    placed: alt.Chart = rule.encode(**{channel: alt.XDatum(at) if channel == "x" else alt.YDatum(at)})
     return placed
 
 
@@ -353,7 +366,7 @@ def _time_axis() -> alt.X:
 
 def _series_colour(frame: pl.DataFrame, series: str | None, order: list[str] | None = None) -> Any:
     if series is None:
-        return alt.value(theme.BLUE)
+        return alt.ColorValue(theme.BLUE)
     present = frame[series].unique(maintain_order=True).to_list()
     names = [name for name in order or present if name in present]
     scale = alt.Scale(domain=names, range=list(theme.CATEGORIES))

@@ -126,7 +126,7 @@ def matrix(cells: pl.DataFrame, lang: str, t: Translate, *, order: list[str], ti
     colour = alt.condition("datum.has_stayed", alt.value("#E4E6EA"), shade)
     cell = base.mark_rect(stroke=theme.PALE, strokeWidth=0.5, invalid=None)
     rects = cell.encode(x=x, y=y, color=colour, tooltip=tips)
-    words = base.mark_text(color="#1B2430", fontSize=12).encode(x=x, y=y, text="text:N")
+    words = base.mark_text(color="#1B2430", fontSize=12).encode(x=x, y=y, text=alt.Text("text:N"))
     return alt.layer(rects, words)
 
 
