@@ -5,6 +5,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from altair.utils.schemapi import SchemaValidationError
 
 from dashboard import charts, charts_grids, theme
 from dashboard.i18n import translator
@@ -160,3 +161,18 @@ def test_category_colours_stand_out_on_white_and_on_black() -> None:
     for colour in theme.CATEGORIES[:5]:
         assert 1.05 / (luminance(colour) + 0.05) > 2.8, colour
         assert (luminance(colour) + 0.05) / 0.05 > 2.8, colour
+
+
+def test_charts_that_no_other_test_draws_are_valid() -> None:
+    """Pages write charts down without asking Altair's schema: each kind is asked here."""
+    counts = pl.DataFrame({"reason": ["late", "rude"], "count": [30, 10], "share": [0.75, 0.25]})
+    assert rows(charts.ranked_counts(counts, "reason", "en", EN))[0]["text"] == "30 · 75.0%"
+    scores = pl.DataFrame({"dimension": ["all"] * 2, "score": [1, 5], "count": [3, 9], "share": [0.25, 0.75]})
+    assert [row["score_text"] for row in rows(charts.score_bars(scores, "en", EN))] == ["1", "5"]
+
+
+def test_an_invalid_chart_is_found_by_its_dictionary() -> None:
+    wrong = charts.ranked_counts(pl.DataFrame({"a": ["x"], "count": [1], "share": [1.0]}), "a", "en", EN)
+    wrong.height = "tall"
+    with pytest.raises(SchemaValidationError, match="tall"):
+        wrong.to_dict()
