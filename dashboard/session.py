@@ -253,8 +253,8 @@ class View:
         )
 
     def _first_date(self, kpi: Kpi) -> date | None:
-        key = (self.snapshot.run_id, kpi.id, kpi.version)
-        return _first_date(key, lambda: query.first_date(self.snapshot, kpi))
+        key = (self.snapshot.run_id, self.scope, kpi.id, kpi.version)
+        return _first_date(key, lambda: query.first_date(self.snapshot, self.scope, kpi))
 
     def _key(self, period: Period | None) -> Key:
         return (self.snapshot.run_id, self.scope, period or self.choice.period, self.choice.where)

@@ -7,16 +7,15 @@ of the fact.
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from dashboard.metrics import finishing, survival
+from dashboard.metrics.asked import MOST_CARRIED, Asked, side_by_side
 from ingestion.warehouse import cells, kpi_cells, kpi_sql
 from ingestion.warehouse.kpis import Kpi, Query, load_kpis, period_end
 
@@ -27,22 +26,8 @@ if TYPE_CHECKING:
     from ingestion.warehouse.cells import Durations
     from ingestion.warehouse.kpi_cells import Plan
 
-_WORKERS: Final = min(4, os.cpu_count() or 1)
-_MOST_CARRIED: Final = 250_000
-"""Units whose durations are counted here. More are DuckDB's work, which has a memory limit."""
 _TOGETHER: Final = 12
 """KPIs in one query: more make it longer to plan than a second one takes."""
-
-_pool: list[ThreadPoolExecutor] = []
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A KPI and a complete question about it."""
-
-    kpi: Kpi
-    question: kpi_sql.Question
-
 
 Found = list[tuple[int, pl.DataFrame]]
 
@@ -54,7 +39,7 @@ def answer(snapshot: Snapshot, asked: Sequence[Asked]) -> list[pl.DataFrame]:
     """
     for one in asked:
         kpi_sql.check_question(one.kpi, one.question)
-    found = dict(pair for pairs in _side_by_side(_work(snapshot, asked)) for pair in pairs)
+    found = dict(pair for pairs in side_by_side(_work(snapshot, asked)) for pair in pairs)
     return [found[place] for place in range(len(asked))]
 
 
@@ -85,14 +70,6 @@ def _one(snapshot: Snapshot, place: int, one: Asked) -> Found:
 
 def _rate(snapshot: Snapshot, place: int, one: Asked, plan: Plan) -> Found:
     return [(place, _typed(snapshot.run(kpi_cells.value_query(one.kpi, one.question, plan)), one.kpi))]
-
-
-def _side_by_side(work: list[Callable[[], Found]]) -> list[Found]:
-    if len(work) <= 1 or _WORKERS == 1:
-        return [each() for each in work]
-    if not _pool:
-        _pool.append(ThreadPoolExecutor(_WORKERS, thread_name_prefix="answers"))
-    return list(_pool[0].map(lambda each: each(), work))
 
 
 def _scan(one: Asked, plan: Plan) -> Hashable:
@@ -129,29 +106,41 @@ def _alone(snapshot: Snapshot, one: Asked) -> pl.DataFrame:
     timed, plan = _timed(snapshot, one)
     if timed is None:
         is_long = any(table.model == kpi.rows for table in snapshot.cells)
-        return _exactly(snapshot, kpi, question, _MOST_CARRIED + 1 if is_long else 0)
+        return _exactly(snapshot, kpi, question, MOST_CARRIED + 1 if is_long else 0)
     asked = kpi_cells.durations_query(kpi, question, timed, plan)
-    counts = snapshot.run(Query(f"{asked.sql}\nlimit {_MOST_CARRIED + 1}", asked.binds))
-    if counts.height > _MOST_CARRIED:
+    counts = snapshot.run(Query(f"{asked.sql}\nlimit {MOST_CARRIED + 1}", asked.binds))
+    if counts.height > MOST_CARRIED:
         # So many slices that cells are nearly units: DuckDB's own work, within its memory.
-        return _exactly(snapshot, kpi, question, _MOST_CARRIED + 1)
-    rows = survival.values(kpi, counts, groups, timed)
+        return _exactly(snapshot, kpi, question, MOST_CARRIED + 1)
+    rows = survival.values(kpi.kind, survival.told(kpi, counts, timed), groups)
+    return _surely(snapshot, kpi, question, rows)
+
+
+def _surely(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows, those that cells do not tell well enough replaced by what the fact itself says."""
+    groups = ("period", *question.by)
     unsure = rows.filter(~pl.col("is_exact_enough")).select(*groups, "n")
     rows = rows.drop("is_exact_enough")
     if unsure.is_empty():
         return rows
-    exact = _exactly(snapshot, kpi, _narrowed(question, unsure), int(unsure["n"].sum()))
-    unsure = unsure.drop("n")
-    exact = exact.join(unsure, on=groups, how="semi", nulls_equal=True).select(rows.columns)
-    return pl.concat([rows.join(unsure, on=groups, how="anti", nulls_equal=True), exact.cast(rows.schema)])
+    found = exact(snapshot, kpi, question, unsure).select(rows.columns).cast(rows.schema)
+    return pl.concat([rows.join(unsure, on=groups, how="anti", nulls_equal=True), found])
+
+
+def exact(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, unsure: pl.DataFrame) -> pl.DataFrame:
+    """What the fact says of some groups alone: period, the dimensions and n, as cells tell them."""
+    groups = ("period", *question.by)
+    found = _exactly(snapshot, kpi, _narrowed(question, unsure), int(unsure["n"].sum()))
+    return found.join(unsure.drop("n"), on=groups, how="semi", nulls_equal=True)
 
 
 def _exactly(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, units: int) -> pl.DataFrame:
     """The answer of the fact itself: DuckDB's where so many units would have to be carried out of it, else ours."""
-    if kpi.kind == "difference" or units > _MOST_CARRIED:
+    if kpi.kind == "difference" or units > MOST_CARRIED:
         return _typed(snapshot.run(kpi_sql.value_query(kpi, question)), kpi)
     counts = snapshot.run(kpi_cells.exact_durations_query(kpi, question))
-    return survival.values(kpi, counts, ("period", *question.by), None).drop("is_exact_enough")
+    found = survival.values(kpi.kind, survival.told(kpi, counts, None), ("period", *question.by))
+    return found.drop("is_exact_enough")
 
 
 def _timed(snapshot: Snapshot, one: Asked) -> tuple[Durations | None, Plan]:
@@ -178,10 +167,14 @@ def _narrowed(question: kpi_sql.Question, groups: pl.DataFrame) -> kpi_sql.Quest
 
 
 def curve(snapshot: Snapshot, one: Asked) -> pl.DataFrame:
-    """The Kaplan-Meier curve: the dimensions, duration, events, at_risk, survival, lower, upper."""
+    """The Kaplan-Meier curve: the dimensions, duration, events, at_risk, survival, lower, upper.
+
+    From cells where they tell each share as closely as a value's, else from the fact.
+    """
     straight = kpi_sql.curve_query(one.kpi, one.question)
     timed, plan = _timed(snapshot, one)
     if timed is None or timed.limit:
         return snapshot.run(straight)
     counts = snapshot.run(kpi_cells.durations_query(one.kpi, one.question, timed, plan))
-    return survival.curve(counts, one.question.by)
+    found, is_close = survival.curve(counts, one.question.by)
+    return found if is_close else snapshot.run(straight)

@@ -26,13 +26,23 @@ def is_simple(kpi: Kpi) -> bool:
     return kpi.kind != "rate" or not kpi.is_count
 
 
-def finished(kpi: Kpi, rows: pl.DataFrame, groups: tuple[str, ...], sums: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    """value_query's columns; `sums` are numerator, denominator, n, pending and squares as columns of `rows`."""
+def finished(
+    kpi: Kpi,
+    rows: pl.DataFrame,
+    groups: tuple[str, ...],
+    sums: Mapping[str, pl.Expr],
+    minimum_n: int | pl.Expr | None = None,
+) -> pl.DataFrame:
+    """value_query's columns; `sums` are numerator, denominator, n, pending and squares as columns of `rows`.
+
+    minimum_n: where the rows are of several KPIs of one kind, the column that tells each one's own.
+    """
+    least = int(kpi.minimum_n) if minimum_n is None else minimum_n
     value, lower, upper = _values(kpi, sums)
     is_count = kpi.kind in ("count", "stock")
     n = sums["numerator" if is_count else "n"].cast(pl.Int64)
     denominator = sums["denominator"].cast(pl.Float64 if kpi.kind == "rate" else pl.Int64)
-    judged = state(kpi, value, n, sums["pending"])
+    judged = state(least, value, n, sums["pending"])
     if is_count:
         denominator = pl.lit(None, dtype=pl.Int64)
         judged = pl.when(n == 0).then(pl.lit("empty")).otherwise(pl.lit("ok"))
@@ -83,14 +93,14 @@ def wilson(k: pl.Expr, n: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
     return pl.when(n > 0).then(lower), pl.when(n > 0).then(upper)
 
 
-def state(kpi: Kpi, value: pl.Expr, n: pl.Expr, pending: pl.Expr) -> pl.Expr:
+def state(minimum_n: int | pl.Expr, value: pl.Expr, n: pl.Expr, pending: pl.Expr) -> pl.Expr:
     """How far a value may be believed, as kpi_question.state_of."""
     return (
         pl.when(n.fill_null(0) == 0)
         .then(pl.lit("empty"))
         .when(value.is_null())
         .then(pl.lit("not_reached"))
-        .when(n < kpi.minimum_n)
+        .when(n < minimum_n)
         .then(pl.lit("small_n"))
         .when(pending > 0)
         .then(pl.lit("provisional"))

@@ -17,9 +17,10 @@ from zoneinfo import ZoneInfo
 import duckdb
 import polars as pl
 
-from dashboard.metrics import answers, arrow, finishing
+from dashboard.metrics import answers, arrow, completing
 from dashboard.metrics.access import Scope
-from dashboard.metrics.answers import Asked
+from dashboard.metrics.asked import Asked
+from dashboard.metrics.completing import missing as missing
 from ingestion.warehouse import cells, engines, kpi_cells, kpi_sql, snapshots, views
 from ingestion.warehouse.kpis import (
     PERIODS,
@@ -28,7 +29,6 @@ from ingestion.warehouse.kpis import (
     KpiQuestionInvalid,
     Query,
     default_dates,
-    periods_between,
     twelve_months_before,
 )
 from ingestion.warehouse.views import View
@@ -218,39 +218,7 @@ class Ask:
 def values_together(snapshot: Snapshot, scope: Scope, asks: Sequence[Ask]) -> list[pl.DataFrame]:
     """`values` of each, asked together: what shares a table is read in one scan. Raises KpiQuestionInvalid."""
     asked = [Asked(ask.kpi, _question(snapshot, scope, ask.wanted, ask.by, ask.period)) for ask in asks]
-    found = answers.answer(snapshot, asked)
-    return [_complete(snapshot, one, rows) for one, rows in zip(asked, found, strict=True)]
-
-
-def _complete(snapshot: Snapshot, asked: Asked, found: pl.DataFrame) -> pl.DataFrame:
-    kpi, question = asked.kpi, asked.question
-    # Lazily, so that all of it is one pass.
-    filled = _fill(found, question)
-    if kpi.kind in ("count", "stock"):
-        filled = _zeros(filled, question)
-    if missing(snapshot, kpi):
-        filled = filled.with_columns(
-            pl.lit("not_connected").alias("state"),
-            *(
-                pl.lit(None, dtype=found.schema[name]).alias(name)
-                for name in ("value", "numerator", "lower", "upper")
-            ),
-        )
-    shown = filled.select(
-        pl.lit(kpi.id).alias("kpi"),
-        "period",
-        *question.by,
-        *finishing.COLUMNS,
-        pl.lit(snapshot.as_of).alias("as_of"),
-        pl.lit(snapshot.run_id).alias("run_id"),
-        pl.lit(kpi.version).alias("definition_version"),
-    )
-    return shown.sort(["period", *question.by], nulls_last=True).collect()
-
-
-def missing(snapshot: Snapshot, asked: Kpi | View) -> tuple[str, ...]:
-    """The exports that a KPI or a view needs and that no source has brought."""
-    return tuple(name for name in asked.datasets if name not in snapshot.connected)
+    return completing.answer(snapshot, asked)
 
 
 def view(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
@@ -267,41 +235,17 @@ def view_rows(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter, limi
     return snapshot.run(views.view_rows_query(view, _question(snapshot, scope, wanted, (), "total"), limit))
 
 
-def _fill(found: pl.DataFrame, question: kpi_sql.Question) -> pl.LazyFrame:
-    """Add a row of state `empty` for every period, and combination of dimensions, that has no units."""
-    filled = found.lazy()
-    is_total = question.period == "total"
-    if not is_total or (found.is_empty() and not question.by):
-        starts = [None] if is_total else periods_between(*question.dates, question.period)
-        wanted = pl.DataFrame({"period": starts}, schema={"period": pl.Date})
-        if question.by:
-            wanted = wanted.join(found.select(question.by).unique(), how="cross")
-        filled = wanted.lazy().join(filled, on=["period", *question.by], how="left", nulls_equal=True)
-    return filled.with_columns(
-        pl.col("n").fill_null(0),
-        pl.col("numerator").fill_null(0),
-        pl.col("state").fill_null("empty"),
-    )
-
-
-def _zeros(filled: pl.LazyFrame, question: kpi_sql.Question) -> pl.LazyFrame:
-    """A count of nothing is 0, where a rate of nothing is no rate: periods that have begun read 0."""
-    first, _ = question.dates
-    has_begun = pl.col("period").fill_null(first) <= question.last_date
-    nothing = (pl.col("n") == 0) & has_begun
-    return filled.with_columns(
-        pl.when(nothing).then(0.0).otherwise("value").alias("value"),
-        pl.when(nothing).then(pl.lit("ok")).otherwise("state").alias("state"),
-    )
-
-
-def first_date(snapshot: Snapshot, kpi: Kpi) -> date | None:
-    """The first day that has a unit of the KPI: nothing is known of the time before it. None: no unit at all."""
+def first_date(snapshot: Snapshot, scope: Scope, kpi: Kpi) -> date | None:
+    """The first day that has a unit of the KPI in the scope: nothing is known of before. None: no unit at all."""
     known = (kpi.id, kpi.version)
-    if known in snapshot.first_dates:
+    if scope.regions is None and known in snapshot.first_dates:
         return snapshot.first_dates[known]
-    sql = f"select cast(min({kpi.time}) as date) as first from {kpi.rows} where {kpi.denominator}"
-    found = snapshot.run(Query(sql, ()))["first"].item()
+    sql = f"select cast(min({kpi.time}) as date) as first from {kpi.rows} where ({kpi.denominator})"
+    binds: tuple[object, ...] = ()
+    if scope.regions is not None:
+        sql += " and list_contains(?::varchar[], region)" if "region" in kpi.dimensions else " and false"
+        binds = (list(scope.regions),) if "region" in kpi.dimensions else ()
+    found = snapshot.run(Query(sql, binds))["first"].item()
     return found if isinstance(found, date) else None
 
 

@@ -29,17 +29,26 @@ TIME_BOUND: Final = 0.01
 SHARE_BOUND: Final = 0.001
 """How far a share may lie from the exact one: a tenth of a percentage point."""
 
+_LEAST_TOLD: Final = 0.02
+"""The share of the units down to which a curve must be close; charts are cut there, too."""
+
 _HIGH, _LOW = "high", "low"
 _ENDS: Final = ("survival", "lower", "upper")
 _SLACK: Final = float(HALF_TOLERANCE)
 
 
-def _curves(counts: pl.DataFrame, groups: Sequence[str], *, is_exact: bool) -> pl.DataFrame:
-    """The curve of each group, at its highest and its lowest: survival_high, survival_low, lower_high and so on."""
+def _curves(counts: pl.DataFrame, groups: Sequence[str], *, is_exact: bool | None) -> pl.DataFrame:
+    """The curve of each group, at its highest and its lowest: survival_high, survival_low, lower_high and so on.
+
+    is_exact: whether a cell is one duration; None where the column is_cell tells of each row that it is not.
+    """
     at_risk = pl.col("leaving").sum().over(groups) - pl.col("leaving").cum_sum().over(groups) + pl.col("leaving")
     risks = {_HIGH: pl.col("at_risk")}
     if not is_exact:
-        risks[_LOW] = pl.col("at_risk") - pl.col("leaving") + pl.col("events")
+        waiting = pl.col("leaving") - pl.col("events")
+        risks[_LOW] = pl.col("at_risk") - (
+            waiting * pl.col("is_cell").cast(pl.Int64) if is_exact is None else waiting
+        )
     frame = counts.with_columns(at_risk.alias("at_risk"))
     frame = frame.with_columns(column for side, risk in risks.items() for column in _logarithms(side, risk, groups))
     return frame.with_columns(column for side in risks for column in _curve(side))
@@ -75,26 +84,53 @@ def _curve(side: str) -> tuple[pl.Expr, ...]:
     )
 
 
-def curve(counts: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
-    """A curve for a chart, midway between both: the groups, duration, events, at_risk, survival, lower, upper."""
+def curve(counts: pl.DataFrame, groups: Sequence[str]) -> tuple[pl.DataFrame, bool]:
+    """A curve for a chart, midway between both: the groups, duration, events, at_risk, survival, lower, upper.
+
+    And whether it is as close as a value must be: midway no further than SHARE_BOUND from either, while a fiftieth
+    of the units is still at risk; after that a curve is little more than its band. A step stands at its cell's end.
+    """
     found = _curves(counts.with_columns(pl.lit(0).alias("_all")), ("_all", *groups), is_exact=False)
+    is_told = pl.col("at_risk") >= _LEAST_TOLD * pl.col("at_risk").max().over("_all", *groups)
+    far = [(pl.col(f"{name}_{_HIGH}") - pl.col(f"{name}_{_LOW}")).abs() > 2 * SHARE_BOUND for name in _ENDS]
+    is_close = found.filter(is_told & pl.any_horizontal(far)).is_empty()
     midway = [((pl.col(f"{name}_{_HIGH}") + pl.col(f"{name}_{_LOW}")) / 2).alias(name) for name in _ENDS]
-    return found.select(*groups, pl.col("cell").alias("duration"), "events", "at_risk", *midway)
+    return found.select(*groups, pl.col("cell").alias("duration"), "events", "at_risk", *midway), is_close
 
 
-def values(kpi: Kpi, counts: pl.DataFrame, groups: tuple[str, ...], timed: Durations | None) -> pl.DataFrame:
-    """value_query's columns and `is_exact_enough`.
+def told(kpi: Kpi, counts: pl.DataFrame, timed: Durations | None) -> pl.DataFrame:
+    """Counts by duration or cell with what `values` needs to know of the KPI in every row.
+
+    timed: what the cells are of; None where each is one exact duration.
+    """
+    cell, is_cell = counts["cell"].cast(pl.Float64), timed is not None
+    shortest = longest = cell
+    if kpi.kind == "km_time":
+        goal = round(1 - (kpi.quantile or 0.5), 6) + _SLACK
+        if timed is not None:
+            shortest, longest = cells_grid.bounds(counts["cell"], timed.horizons)
+    else:
+        goal = float((cells_grid.LIMIT if is_cell else 1) if kpi.limit else kpi.horizon or 0)
+    return counts.with_columns(
+        cell,
+        shortest.cast(pl.Float64).alias("shortest"),
+        longest.cast(pl.Float64).alias("longest"),
+        pl.lit(is_cell).alias("is_cell"),
+        pl.lit(goal).alias("goal"),
+        pl.lit(int(kpi.minimum_n)).alias("minimum_n"),
+    )
+
+
+def values(kind: str, counts: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    """value_query's columns and `is_exact_enough`, of however many KPIs of a kind.
 
     Args:
-        counts: the groups, cell, events and leaving, ordered by groups and cell.
+        kind: km_time or km_share.
+        counts: the groups and the columns of `told`, ordered by groups and cell.
         groups: columns that tell curves apart; at least one.
-        timed: what the cells are of; None where each is one exact duration.
     """
-    found = _curves(counts, groups, is_exact=timed is None)
-    low = _HIGH if timed is None else _LOW
-    rows = (
-        _times(kpi, found, groups, low, timed) if kpi.kind == "km_time" else _shares(kpi, found, groups, low, timed)
-    )
+    found = _curves(counts, groups, is_exact=None)
+    rows = _times(found, groups) if kind == "km_time" else _shares(found, groups)
     columns = {
         "value": pl.col("value"),
         "numerator": pl.col("numerator"),
@@ -102,37 +138,30 @@ def values(kpi: Kpi, counts: pl.DataFrame, groups: tuple[str, ...], timed: Durat
         "n": pl.col("n"),
         "lower": pl.col("lower"),
         "upper": pl.col("upper"),
-        "state": finishing.state(kpi, pl.col("value"), pl.col("n"), pl.col("pending")),
+        "state": finishing.state(pl.col("minimum_n"), pl.col("value"), pl.col("n"), pl.col("pending")),
     }
-    return rows.select(*groups, **columns, is_exact_enough=pl.col("is_exact_enough"))
+    # What was counted to the second is exact, whatever the bounds say.
+    return rows.select(*groups, **columns, is_exact_enough=pl.col("is_exact_enough") | ~pl.col("is_cell"))
 
 
-def _times(kpi: Kpi, found: pl.DataFrame, groups: tuple[str, ...], low: str, timed: Durations | None) -> pl.DataFrame:
-    shortest = longest = found["cell"].cast(pl.Float64)
-    if timed is not None:
-        shortest, longest = cells_grid.bounds(found["cell"], timed.horizons)
-    share_left = round(1 - (kpi.quantile or 0.5), 6) + _SLACK
-
+def _times(found: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
     def reached(name: str, side: str, edge: str, alias: str) -> pl.Expr:
-        is_left = (pl.col(f"{name}_{side}") <= share_left) & _informative(name, side)
-        if name == "upper" and alias == "from" and timed is not None:
+        is_left = (pl.col(f"{name}_{side}") <= pl.col("goal")) & _informative(name, side)
+        if name == "upper" and alias == "from":
             is_left |= _hides_steps(side)
-        return pl.col(edge).filter(is_left).min().cast(pl.Float64).alias(f"{name}_{alias}")
+        return pl.col(edge).filter(is_left).min().alias(f"{name}_{alias}")
 
-    ends = [(low, "shortest", "from"), (_HIGH, "longest", "to")]
-    rows = (
-        found.with_columns(shortest.alias("shortest"), longest.alias("longest"))
-        .group_by(groups, maintain_order=True)
-        .agg(
-            pl.col("events").sum().alias("numerator"),
-            pl.col("leaving").sum().alias("n"),
-            pl.lit(0).alias("pending"),
-            *(reached(name, *end) for name in _ENDS for end in ends),
-            pl.col("shortest").filter(_hides_steps(low)).min().alias("hidden_from"),
-        )
+    ends = [(_LOW, "shortest", "from"), (_HIGH, "longest", "to")]
+    rows = found.group_by(groups, maintain_order=True).agg(
+        pl.col("events").sum().alias("numerator"),
+        pl.col("leaving").sum().alias("n"),
+        pl.lit(0).alias("pending"),
+        pl.col("minimum_n", "is_cell").first(),
+        *(reached(name, *end) for name in _ENDS for end in ends),
+        pl.col("shortest").filter(_hides_steps(_LOW)).min().alias("hidden_from"),
     )
     # An upper end that rests on a cell whose steps are hidden may not be there at all.
-    is_hidden = (pl.col("upper_from") >= pl.col("hidden_from")).fill_null(value=False) & (timed is not None)
+    is_hidden = (pl.col("upper_from") >= pl.col("hidden_from")).fill_null(value=False)
     middle = {name: (pl.col(f"{name}_from") + pl.col(f"{name}_to")) / 2 for name in _ENDS}
     return rows.with_columns(
         middle["survival"].alias("value"),
@@ -149,7 +178,7 @@ def _informative(name: str, side: str) -> pl.Expr:
 
 def _hides_steps(side: str) -> pl.Expr:
     """A cell in which the last ones at risk had their events: all but the last of these would have had a variance."""
-    return (pl.col(f"survival_{side}") == 0) & (pl.col("events") > 1)
+    return pl.col("is_cell") & (pl.col(f"survival_{side}") == 0) & (pl.col("events") > 1)
 
 
 def _is_time_within(name: str) -> pl.Expr:
@@ -157,34 +186,30 @@ def _is_time_within(name: str) -> pl.Expr:
     return ((to - since).abs() / 2 <= TIME_BOUND * since).fill_null(value=False) | (since.is_null() & to.is_null())
 
 
-def _shares(
-    kpi: Kpi, found: pl.DataFrame, groups: tuple[str, ...], low: str, timed: Durations | None
-) -> pl.DataFrame:
-    horizon: float | None = kpi.horizon
-    if kpi.limit:
-        horizon = 1.0 if timed is None else cells_grid.LIMIT
-    seen = pl.col("cell") <= horizon
-    sides = tuple(dict.fromkeys((_HIGH, low)))
+def _shares(found: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
+    goal = pl.col("goal")
+    seen = pl.col("cell") <= goal
+    sides = (_HIGH, _LOW)
     at_horizon = [
         pl.col(f"{name}_{side}").filter(seen & _informative(name, side)).last().fill_null(1.0).alias(f"{name}_{side}")
         for name in _ENDS
         for side in sides
     ]
     is_reached = [
-        ((pl.col("cell").max() >= horizon) | (pl.col(f"survival_{side}").min() == 0)).alias(f"is_reached_{side}")
+        ((pl.col("cell").max() >= goal.first()) | (pl.col(f"survival_{side}").min() == 0)).alias(f"is_reached_{side}")
         for side in sides
     ]
     waiting = pl.col("leaving") - pl.col("events")
-    hidden = (seen & _hides_steps(low)).any() if timed is not None else pl.lit(value=False)
     rows = found.group_by(groups, maintain_order=True).agg(
         pl.col("events").filter(seen).sum().alias("numerator"),
-        waiting.filter(pl.col("cell") < horizon).sum().alias("pending"),
+        waiting.filter(pl.col("cell") < goal).sum().alias("pending"),
         pl.col("leaving").sum().alias("n"),
-        hidden.alias("is_hidden"),
+        pl.col("minimum_n", "is_cell").first(),
+        (seen & _hides_steps(_LOW)).any().alias("is_hidden"),
         *at_horizon,
         *is_reached,
     )
-    return rows.with_columns(*_share_columns(low))
+    return rows.with_columns(*_share_columns(_LOW))
 
 
 def _share_columns(low: str) -> tuple[pl.Expr, ...]:

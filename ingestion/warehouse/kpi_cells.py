@@ -57,21 +57,25 @@ class Stretch:
     first: date
     last: date
 
+    def within(self, question: Question) -> Question:
+        """The question about no other days."""
+        return replace(question, filter=replace(question.filter, date_from=self.first, date_to=self.last))
+
 
 Plan = tuple[Stretch, ...]
-_TIMED: Final = ("durations", "units")
+TIMED: Final = ("durations", "units")
 
 
 def sums_plan(kpi: Kpi, question: Question, tables: Sequence[Table]) -> Plan:
     """Where the sums of a KPI are read from."""
-    wanted = [sql for sql in kpi_sql.sums_of(kpi).values() if sql != kpi_sql.NOTHING]
-    return _plan_of(kpi, question, [one for one in tables if _fits(one, kpi, question, "sums", wanted)])
+    wanted = list(named([kpi]))
+    return _plan_of(kpi, question, [one for one in tables if fits(one, kpi, question, "sums", wanted)])
 
 
 def durations_plan(kpi: Kpi, question: Question, durations: Durations, tables: Sequence[Table]) -> Plan:
     """Where the durations of a Kaplan-Meier KPI are read from."""
     wanted = [durations.sql]
-    fitting = [one for one in tables for kind in _TIMED if _fits(one, kpi, question, kind, wanted)]
+    fitting = [one for one in tables for kind in TIMED if fits(one, kpi, question, kind, wanted)]
     return _plan_of(kpi, question, fitting)
 
 
@@ -80,7 +84,8 @@ def is_straight(plan: Plan) -> bool:
     return all(stretch.table is None for stretch in plan)
 
 
-def _fits(table: Table, kpi: Kpi, question: Question, kind: str, measures: Sequence[str]) -> bool:
+def fits(table: Table, kpi: Kpi, question: Question, kind: str, measures: Sequence[str]) -> bool:
+    """Whether a table holds the measures by every slice that the question touches."""
     touched = {*question.by, *question.filter.where}
     if question.regions is not None and "region" in kpi.dimensions:
         touched.add("region")
@@ -93,15 +98,14 @@ def _plan_of(kpi: Kpi, question: Question, tables: Sequence[Table]) -> Plan:
     return _plan(first, last, tables, is_by_day=is_by_day)
 
 
-_LATEST: Final = date(9999, 11, 30)
+LATEST: Final = date(9999, 11, 30)
 
 
 def _plan(first: date, last: date, tables: Sequence[Table], *, is_by_day: bool) -> Plan:
     """The shortest tables that cover the days: months where months will do, days at the edges."""
     # Python knows no day after the year 9999, and no unit lies there.
-    first, last = min(first, _LATEST), min(last, _LATEST)
-    daily = min((one for one in tables if one.step == "day"), key=lambda one: one.row_count, default=None)
-    monthly = min((one for one in tables if one.step == "month"), key=lambda one: one.row_count, default=None)
+    first, last = min(first, LATEST), min(last, LATEST)
+    daily, monthly = shortest(tables, "day"), shortest(tables, "month")
     everything = (Stretch(daily, first, last),)
     if monthly is None or is_by_day or (daily and daily.row_count <= monthly.row_count):
         return everything
@@ -110,6 +114,11 @@ def _plan(first: date, last: date, tables: Sequence[Table], *, is_by_day: bool) 
         return everything
     edges = ((first, begin - timedelta(days=1)), (end + timedelta(days=1), last))
     return (Stretch(monthly, begin, end), *(Stretch(daily, since, to) for since, to in edges if since <= to))
+
+
+def shortest(tables: Sequence[Table], step: str) -> Table | None:
+    """The table of a step that has the fewest rows."""
+    return min((one for one in tables if one.step == step), key=lambda one: one.row_count, default=None)
 
 
 def _first_month(day: date) -> date:
@@ -147,21 +156,21 @@ def named(kpis: Sequence[Kpi]) -> dict[str, str]:
 
 
 def _sums_part(kpi: Kpi, question: Question, stretch: Stretch, names: Mapping[str, str]) -> tuple[str, list[object]]:
-    table, model, time = stretch.table, kpi.rows, kpi.time
-    columns = names
-    if table is not None:
-        model, time = table.name, "date"
-        columns = {cells.column(table.measures.index(sql)): name for sql, name in names.items()}
-    conditions, binds = conditions_of(kpi, _of(question, stretch), time)
-    chosen = ", ".join((*question.by, *(f"{sql} as {name}" for sql, name in columns.items())))
+    model, time, columns = sums_columns(kpi, stretch, names)
+    conditions, binds = conditions_of(kpi, stretch.within(question), time)
+    chosen = ", ".join((*question.by, *(f"{sql} as {name}" for name, sql in columns.items())))
     sql = f"""
     select {period_column(question, time)} as period, {chosen}
     from {model} where {" and ".join(conditions)}"""
     return sql, binds
 
 
-def _of(question: Question, stretch: Stretch) -> Question:
-    return replace(question, filter=replace(question.filter, date_from=stretch.first, date_to=stretch.last))
+def sums_columns(kpi: Kpi, stretch: Stretch, names: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
+    """What to read for a stretch: table, column of dates, and for each name of `names` what is added up."""
+    table = stretch.table
+    if table is None:
+        return kpi.rows, kpi.time, {name: sql for sql, name in names.items()}
+    return table.name, "date", {name: cells.column(table.measures.index(sql)) for sql, name in names.items()}
 
 
 def value_query(kpi: Kpi, question: Question, plan: Plan) -> Query:
@@ -180,20 +189,9 @@ def durations_query(kpi: Kpi, question: Question, durations: Durations, plan: Pl
     keys = "".join(f"{name}, " for name in ("period", *question.by))
     for stretch in plan:
         table, time = stretch.table, "date" if stretch.table else kpi.time
-        conditions, bound = conditions_of(kpi, _of(question, stretch), time)
-        if table is None:
-            conditions.append(durations.condition)
-            counts = (
-                f"{durations.cell} as cell, count(*) filter (where {durations.event}) as events, count(*) as leaving"
-            )
-        elif table.kind == "units":
-            place = table.measures.index(durations.sql)
-            cell, is_event = cells.cell_column(place), cells.event_column(place)
-            conditions.append(f"{cell} is not null")
-            counts = f"{cell} as cell, count(*) filter (where {is_event}) as events, count(*) as leaving"
-        else:
-            conditions.append(f"measure = {table.measures.index(durations.sql)}")
-            counts = "cell, sum(events) as events, sum(leaving) as leaving"
+        conditions, bound = conditions_of(kpi, stretch.within(question), time)
+        counts, counted = counts_of(durations, table)
+        conditions.append(counted)
         chosen = "".join(f"{name}, " for name in question.by)
         parts.append(f"""
     select {period_column(question, time)} as period, {chosen}{counts}
@@ -210,6 +208,19 @@ order by {keys}cell""",
     )
 
 
+def counts_of(durations: Durations, table: Table | None) -> tuple[str, str]:
+    """Cell, events and leaving of a duration in a table of cells, or in the fact, and which rows of it count."""
+    if table is not None and table.kind == "durations":
+        counted = f"measure = {table.measures.index(durations.sql)}"
+        return "cell, cast(sum(events) as bigint) as events, cast(sum(leaving) as bigint) as leaving", counted
+    cell, is_event, counted = durations.cell, durations.event, durations.condition
+    if table is not None:
+        place = table.measures.index(durations.sql)
+        cell, is_event = cells.cell_column(place), cells.event_column(place)
+        counted = f"{cell} is not null"
+    return f"{cell} as cell, count(*) filter (where {is_event}) as events, count(*) as leaving", counted
+
+
 def mart_query(mart: str, counts: Sequence[str], question: Question, tables: Sequence[Table]) -> Query:
     """The counts of a mart, added up by `by` and period; the caller has checked the names."""
     touched = {*question.by, *question.filter.where, *(["region"] if question.regions is not None else [])}
@@ -220,7 +231,7 @@ def mart_query(mart: str, counts: Sequence[str], question: Question, tables: Seq
     parts: list[str] = []
     binds: list[object] = []
     for stretch in plan:
-        conditions, bound = slices_of(_of(question, stretch), "date", has_region=True)
+        conditions, bound = slices_of(stretch.within(question), "date", has_region=True)
         added = counts
         if stretch.table is not None:
             measures = stretch.table.measures

@@ -117,7 +117,7 @@ class FakeQuery:
             "definition_version": kpi.version,
         }
 
-    def first_date(self, snapshot: FakeSnapshot, kpi: Kpi) -> date | None:
+    def first_date(self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi) -> date | None:
         return self.begins
 
     def counted_on(self, snapshot: FakeSnapshot, kpi: Kpi, wanted: Filter) -> date | None:

@@ -311,7 +311,7 @@ def test_eight_threads_get_what_one_gets(sample_snapshot: Snapshot, slices: dict
 
 
 def test_nothing_is_known_before_a_kpis_first_unit(sample_snapshot: Snapshot) -> None:
-    first = query.first_date(sample_snapshot, KPIS["ticket_volume"])
+    first = query.first_date(sample_snapshot, EVERYTHING, KPIS["ticket_volume"])
     assert first is not None
     before = Filter(first - timedelta(days=90), first - timedelta(days=1))
     assert total(sample_snapshot, KPIS["ticket_volume"], before)["value"] == 0
@@ -325,3 +325,16 @@ def test_nothing_is_known_before_a_kpis_first_unit(sample_snapshot: Snapshot) ->
 def test_a_stock_and_a_cohort_name_their_day(sample_snapshot: Snapshot, kpi: str, day: date | None) -> None:
     wanted = Filter(date(2025, 1, 15), date(2025, 3, 20))
     assert query.counted_on(sample_snapshot, KPIS[kpi], wanted) == day
+
+
+def test_the_first_day_is_that_of_the_regions_a_reader_may_see(sample_snapshot: Snapshot) -> None:
+    kpi = KPIS["ticket_volume"]
+    (region,) = sample_snapshot.run(
+        Query("select region from core.fct_tickets group by region order by min(created_date) desc limit 1", ())
+    ).row(0)
+    some = query.first_date(sample_snapshot, Scope(regions=(region,)), kpi)
+    expected = sample_snapshot.run(
+        Query("select min(created_date) from core.fct_tickets where region = ?", (region,))
+    ).item()
+    assert some == expected
+    assert query.first_date(sample_snapshot, Scope(regions=()), kpi) is None

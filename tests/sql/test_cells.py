@@ -191,7 +191,7 @@ def test_first_days_are_written_down(full_snapshot: Snapshot) -> None:
     unknown = replace(full_snapshot)
     unknown.__dict__["first_dates"] = {}
     for kpi in list(KPIS.values())[::7]:
-        assert known[kpi.id, kpi.version] == query.first_date(unknown, kpi)
+        assert known[kpi.id, kpi.version] == query.first_date(unknown, EVERYTHING, kpi)
 
 
 # --- the grid -------------------------------------------------------------------------------------------------------
@@ -305,3 +305,51 @@ def test_asked_together_is_asked_alone(full_snapshot: Snapshot) -> None:
     together = query.values_together(full_snapshot, EVERYTHING, asks)
     for ask, found in list(zip(asks, together, strict=True))[::5]:
         assert found.equals(query.values(full_snapshot, EVERYTHING, ask.kpi, wanted, ask.by, "quarter")), ask.kpi.id
+
+
+def rounded(rows: pl.DataFrame) -> list[tuple[object, ...]]:
+    """Rows that have units, by period, without the last digit of roots and logarithms."""
+    columns = ["period", "state", "numerator", "denominator", "n", "value", "lower", "upper"]
+    shown = rows.filter(pl.col("n") > 0).sort("period").select(columns)
+    return [tuple(round(one, 9) if isinstance(one, float) else one for one in row) for row in shown.rows()]
+
+
+def test_what_is_asked_together_is_what_each_fact_says_alone(
+    facts: Snapshot, with_cells: Snapshot, slices: dict[str, list[str]]
+) -> None:
+    """Dates, periods and KPIs that share a scan do not mix, against one plain statement for each question."""
+    kpis = [*SUMS, *(kpi for kpi in TIMED if kpi.rows == "core.fct_tickets")]
+    channel = Filter(None, None, {"channel": (slices["channel"][0],)})
+    dates = ((date(2024, 7, 1), LAST), (date(2024, 2, 9), date(2025, 5, 3)), (date(2025, 6, 1), date(2025, 8, 9)))
+    for where, scope in ((Filter(), EVERYTHING), (channel, EVERYTHING), (Filter(), SOME)):
+        asks = [
+            query.Ask(kpi, replace(where, date_from=first, date_to=last), (), period)
+            for kpi in kpis
+            if set(where.where) <= set(kpi.dimensions)
+            for (first, last), period in zip(dates, ("month", "total", "quarter"), strict=True)
+        ]
+        exact = query.values_together(facts, scope, asks)
+        from_cells = query.values_together(with_cells, scope, asks)
+        for ask, found, celled in zip(asks, exact, from_cells, strict=True):
+            asked = kpi_sql.Question(ask.wanted, (), ask.period, facts.last_date, scope.regions)
+            expected = facts.run(kpi_sql.value_query(ask.kpi, asked))
+            assert rounded(found) == rounded(expected), (ask.kpi.id, ask.wanted, ask.period, scope)
+            if ask.kpi.kind in kpi_sql.SUM_KINDS:
+                assert celled.equals(found), (ask.kpi.id, ask.wanted, ask.period, scope)
+
+
+@pytest.mark.parametrize("kpi", [kpi for kpi in TIMED if not kpi.limit], ids=lambda kpi: kpi.id)
+def test_curves_from_cells_are_as_close_as_values(
+    facts: Snapshot, with_histograms: Snapshot, slices: dict[str, list[str]], kpi: Kpi
+) -> None:
+    random = Random(f"curve {kpi.id}")
+    for _ in range(4):
+        scope, wanted, _, _ = question(random, kpi, slices)
+        exact = query.curve(facts, scope, kpi, wanted).select(
+            pl.col("duration").cast(pl.Int64), "survival", "at_risk"
+        )
+        found = query.curve(with_histograms, scope, kpi, wanted).with_columns(pl.col("duration").cast(pl.Int64))
+        both = found.join_asof(exact, on="duration", strategy="backward", suffix="_exact")
+        told = both.filter(pl.col("at_risk_exact") > survival._LEAST_TOLD * pl.col("at_risk_exact").max() + 1)
+        far = (told["survival"] - told["survival_exact"]).abs() > survival.SHARE_BOUND + 1e-9
+        assert not far.any(), (scope, wanted, told.filter(far))
