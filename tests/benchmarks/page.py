@@ -2,18 +2,20 @@
 
 The script of a page is run as Streamlit runs it: at first (nothing read yet), after a change of the filter, and again
 with nothing changed. Beside it, in turn, the same steps twice more:
-- from constants: every query is answered from what it was answered the first time, so that what remains is Streamlit,
-  Altair and our own drawing;
-- on the facts: the same questions without any cells, as plain SQL on the fact tables.
+- from constants: every question is answered with what it was answered the first time, so that what remains is
+  Streamlit, Altair and our own drawing;
+- on the facts: the same questions, each as one plain statement on its fact table, as many side by side.
 
-Seconds of queries are those of DuckDB alone, by the clock from the first to the last of each overlapping group.
+Seconds of queries go from question to finished answer (planning, DuckDB, intervals, states), by the clock from
+the first to the last of each overlapping group; on the facts DuckDB does all of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from threading import Lock
@@ -29,67 +31,113 @@ from dashboard import kept
 from dashboard.i18n import translator
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
+from dashboard.metrics.asked import side_by_side
+from ingestion.warehouse import kpi_sql
+from ingestion.warehouse.kpis import Query
 from tests.benchmarks.measuring import seconds, show
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
-    from ingestion.warehouse.kpis import Query
+
+Key = tuple[str, str, str]
 
 APP = Path(dashboard_app.__file__)
 PAGES = tuple(name for pages in dashboard_app.SECTIONS.values() for name in pages)
 STEPS = ("first", "filtered", "repeated")
 ROUTES = ("cells", "constants", "facts")
+ASKED = ("values_together", "sums", "curve", "rows", "view", "meta", "dimension_values", "first_date")
+"""What pages ask of a snapshot, by the functions of dashboard.metrics.query."""
 SLICE = "channel"
 """The slice that the change of the filter picks the most frequent value of."""
 
 
 class Reads:
-    """Every query of a snapshot, timed; answered from memory where it was answered before and `is_constant`."""
+    """Every question that a page asks of a snapshot, timed from asking to the finished answer.
+
+    Where `is_constant`, it is answered from memory with what it was answered before.
+    """
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, tuple[object, ...]], pl.DataFrame] = {}
+        self.known: dict[Key, Any] = {}
         self.is_constant = False
         self.spans: list[tuple[float, float]] = []
-        self.unknown = 0
+        self.queries = 0
         self._lock = Lock()
         self._run = query.Snapshot.run
 
-    def __call__(self, snapshot: query.Snapshot, asked: Query) -> pl.DataFrame:
-        key = (asked.sql, tuple(map(repr, asked.binds)))
-        if self.is_constant:
-            if key in self.known:
-                return self.known[key]
-            self.unknown += 1
+    def run(self, snapshot: query.Snapshot, asked: Query) -> pl.DataFrame:
+        """A query of DuckDB, which is part of a question."""
+        with self._lock:
+            self.queries += 1
+        return self._run(snapshot, asked)
+
+    def question(self, name: str, ask: Callable[..., Any]) -> Callable[..., Any]:
+        """The function of dashboard.metrics.query, watched."""
+
+        def watched(snapshot: query.Snapshot, *told: Any, **more: Any) -> Any:
+            key: Key = (name, repr(told), repr(more))
+            return self._answer([key], lambda _: [ask(snapshot, *told, **more)])[0]
+
+        def together(snapshot: query.Snapshot, scope: Scope, asks: Sequence[query.Ask]) -> list[Any]:
+            keys: list[Key] = [
+                (name, repr(scope), repr((one.kpi.id, one.wanted, one.by, one.period))) for one in asks
+            ]
+            return self._answer(keys, lambda places: ask(snapshot, scope, [asks[place] for place in places]))
+
+        return together if name == "values_together" else watched
+
+    def _answer(self, keys: Sequence[Key], ask: Callable[[list[int]], list[Any]]) -> list[Any]:
+        if self.is_constant and all(key in self.known for key in keys):
+            return [self.known[key] for key in keys]
         begun = perf_counter()
-        found = self._run(snapshot, asked)
+        found = ask(list(range(len(keys))))
         with self._lock:
             self.spans.append((begun, perf_counter()))
-            self.known[key] = found
+            self.known.update(zip(keys, found, strict=True))
         return found
 
     def taken(self) -> tuple[float, int]:
-        """Seconds in which at least one query ran, and how many did, since this was last asked."""
+        """Seconds in which at least one question was being answered, and queries run, since this was last asked."""
         spans, self.spans = sorted(self.spans), []
         total, reached = 0.0, 0.0
         for begun, ended in spans:
             total += max(0.0, ended - max(begun, reached))
             reached = max(reached, ended)
-        return total, len(spans)
+        count, self.queries = self.queries, 0
+        return total, count
+
+
+def _key(name: str, scope: Scope, asked: query.Ask) -> Key:
+    return (name, repr(scope), repr((asked.kpi.id, asked.wanted, asked.by, asked.period)))
 
 
 @contextmanager
 def reading(reads: Reads, route: str) -> Iterator[None]:
     """Take this route: without cells every question goes to the facts."""
     reads.is_constant = route == "constants"
-    with patch.object(query.Snapshot, "run", lambda snapshot, asked: reads(snapshot, asked)):
-        if route != "facts":
-            yield
-            return
-        with patch.object(query.Snapshot, "cells", ()), patch.object(query.Snapshot, "first_dates", {}):
-            yield
+    with ExitStack() as patches:
+        patches.enter_context(patch.object(query.Snapshot, "run", lambda snapshot, asked: reads.run(snapshot, asked)))
+        for name in ASKED:
+            patches.enter_context(patch.object(query, name, reads.question(name, getattr(query, name))))
+        if route == "facts":
+            patches.enter_context(patch.object(query.Snapshot, "cells", ()))
+            patches.enter_context(patch.object(query.Snapshot, "first_dates", {}))
+            patches.enter_context(patch.object(query, "values_together", reads.question("values_together", plainly)))
+        yield
+
+
+def plainly(snapshot: query.Snapshot, scope: Scope, asks: Sequence[query.Ask]) -> list[pl.DataFrame]:
+    """Each question as one plain statement on its fact, as any tool beside the database would ask it."""
+
+    def one(ask: query.Ask) -> pl.DataFrame:
+        wanted = query.complete_filter(snapshot, ask.wanted)
+        asked = kpi_sql.Question(wanted, ask.by, ask.period, snapshot.last_date, scope.regions)
+        return snapshot.run(kpi_sql.value_query(ask.kpi, asked))
+
+    return side_by_side([partial(one, ask) for ask in asks])
 
 
 def forget() -> None:
@@ -182,7 +230,7 @@ def over(home: Path, pages: tuple[str, ...], repeat: int) -> list[dict[str, obje
 
 
 def _tickets(snapshot: Any) -> int:
-    return int(snapshot.run(query.Query("select count(*) from core.fct_tickets", ())).item())
+    return int(snapshot.run(Query("select count(*) from core.fct_tickets", ())).item())
 
 
 def main() -> None:
