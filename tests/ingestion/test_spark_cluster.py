@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
-from pydantic import ValidationError
 
 from ingestion import pipeline, retract, steps
 from ingestion.settings import Settings
-from ingestion.warehouse import models, snapshots, spark_session, spark_storage
-from ingestion.warehouse.errors import SharedTaken, SharedUnusable, SparkLost
+from ingestion.warehouse import models, snapshots
+from ingestion.warehouse.errors import SharedUnusable, SparkLost
 from tests.gates import open_gate
 from tests.ingestion.cluster import Cluster, cluster_in
 from tests.ingestion.conftest import lay_out
@@ -302,11 +301,23 @@ def test_without_any_worker_the_night_ends_and_readers_keep_what_they_had(cluste
     assert shop.asked("select sum(case_count) from marts.mart_cases") == [(3,)]
 
 
+def bucket(folder: Path) -> dict[str, str]:
+    """Options under which `s3a://bucket/aftercare` is a folder, by Hadoop's own view of other file systems."""
+    folder.mkdir()
+    return {
+        **SMALL,
+        "spark.hadoop.fs.s3a.impl": "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme",
+        "spark.hadoop.fs.viewfs.mounttable.bucket.link./aftercare": f"file://{folder}",
+    }
+
+
 @pytest.mark.soak
-def test_a_url_is_reached_through_the_file_systems_that_spark_knows(cluster: Cluster, shop: Shop) -> None:
+@pytest.mark.parametrize("url", ["file://{place}", "s3a://bucket/aftercare"])
+def test_a_url_is_reached_through_the_file_systems_that_spark_knows(cluster: Cluster, shop: Shop, url: str) -> None:
     place = shop.root / "by_url"
+    told = {"spark_shared": url.format(place=place), "spark_options": bucket(place)}
     for expected in (2, 3):
-        outcome = night(shop, cluster, spark_shared=f"file://{place}")
+        outcome = night(shop, cluster, **told)
         assert outcome.verdict == "published", outcome.findings
         assert shop.asked("select sum(case_count) from marts.mart_cases") == [(expected,)]
         shop.tickets("0602", ("T003", "C001", "2025-06-02 09:00:00"))
@@ -324,58 +335,3 @@ def test_a_url_that_spark_has_no_connector_for_is_said(cluster: Cluster, shop: S
     assert SECRET not in str(raised.value)
     assert shop.ledger("select verdict, message_code from meta.runs") == [("failed", "shared_unusable")]
     assert SECRET not in "".join(file.read_text("utf-8") for file in (shop.home / "logs").iterdir())
-
-
-def test_storage_of_another_home_is_left_alone(tmp_path: Path) -> None:
-    place, first, second = tmp_path / "shared", tmp_path / "first", tmp_path / "second"
-    spark_storage.open_storage(str(place), tmp_path, None, first)
-    (place / "runs" / "of_the_first").mkdir(parents=True)
-    with pytest.raises(SharedTaken) as raised:
-        spark_storage.open_storage(str(place), tmp_path, None, second)
-    assert str(raised.value.fields["owner"]).endswith(str(first))
-    spark_storage.sweep(Settings(home=second, spark_shared=str(place)))
-    assert (place / "runs" / "of_the_first").exists()
-    spark_storage.sweep(Settings(home=first, spark_shared=str(place)))
-    assert not (place / "runs").exists()
-
-
-def test_what_is_half_written_is_not_there(tmp_path: Path) -> None:
-    storage = spark_storage.open_storage(str(tmp_path / "shared"), tmp_path, None, tmp_path)
-
-    def break_off(file: Path) -> None:
-        file.write_text("half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        storage.put(break_off, "raw/tickets", "one.parquet")
-    # Spark and DuckDB's patterns pass over such a name, and the next night removes it.
-    assert storage.names("raw/tickets") == {"_unfinished_one.parquet"}
-
-
-@pytest.mark.parametrize("option", ["spark.sql.session.timeZone", "spark.sql.ansi.enabled"])
-def test_what_numbers_rest_upon_cannot_be_set(option: str) -> None:
-    with pytest.raises(ValidationError, match=option):
-        Settings(spark_options={option: "x"})
-
-
-def test_a_cluster_needs_shared_storage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AFTERCARE_SPARK_MASTER", "spark://far.away:7077")
-    with pytest.raises(ValidationError, match="share"):
-        Settings()
-    monkeypatch.setenv("AFTERCARE_SPARK_SHARED", "/mnt/aftercare")
-    monkeypatch.setenv("AFTERCARE_SPARK_OPTIONS", f'{{"spark.executor.memory": "4g", "a.key": "{SECRET}"}}')
-    told = Settings()
-    assert told.spark_options["spark.executor.memory"].get_secret_value() == "4g"
-    assert SECRET not in repr(told)
-
-
-def test_a_far_cluster_finds_its_driver_by_itself_and_keys_are_no_arguments(tmp_path: Path) -> None:
-    far = Settings(spark_master="spark://far.away:7077", spark_shared="/mnt/x", spark_options=SMALL)
-    told = spark_session.configuration("tables", tmp_path, far)
-    assert "spark.driver.host" not in told
-    assert told["spark.executor.memory"] == "512m"
-    assert told["spark.master"] == "spark://far.away:7077"
-    at_launch = spark_session.at_launch(told)
-    assert set(at_launch) == {"spark.driver.memory", "spark.driver.extraJavaOptions", "spark.master"}
-    near = spark_session.configuration("tables", tmp_path, Settings(spark_master="local[3]"))
-    assert (near["spark.master"], near["spark.driver.host"]) == ("local[3]", "127.0.0.1")
