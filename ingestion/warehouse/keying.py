@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlglot
-from sqlglot import TokenType
+from sqlglot import TokenType, exp
 
 from ingestion.warehouse.errors import ModelInvalid
 
@@ -46,6 +46,7 @@ _MOVES_IN = re.compile(r"^in (\w+\.\w+): (.+)$")
 _ALIAS = re.compile(r"\s+as\s", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"--.*")
+_LOOKS_AROUND = (exp.Join, exp.Group, exp.Distinct, exp.Window, exp.AggFunc, exp.SetOperation, exp.Limit)
 _INSTANTS_OF = re.compile(r"^instants of (\w+\.\w+)$")
 
 
@@ -192,6 +193,13 @@ def places(model: Model) -> list[tuple[str, int, int, bool]]:
                 raise ModelInvalid(model=model.name, reason=f"{table} is not written as {table}")
             found.append((table, begin, end, bool(_ALIAS.match(model.sql, end))))
     return sorted(found, key=lambda place: place[1])
+
+
+def is_row_by_row(model: Model) -> bool:
+    """Whether each row of a view follows from one row of the one table it reads, so that differences do likewise."""
+    if not model.is_view or len(places(model)) != 1:
+        return False
+    return sqlglot.parse_one(model.sql, read="duckdb").find(*_LOOKS_AROUND) is None
 
 
 @lru_cache(maxsize=512)
