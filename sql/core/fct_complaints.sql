@@ -16,7 +16,6 @@ regions as (select * from core.dim_regions),
 tiers as (select tier, lower(is_vip) = 'true' as is_vip from raw.tiers),
 sla as (select * from core.dim_sla_targets),
 responses as (select * from core.fct_ticket_responses),
-events as (select * from staging.stg_ticket_events),
 datasets as (select * from core.dim_datasets),
 clock as (select * from core.dim_clock),
 run as (select * from raw.run),
@@ -103,11 +102,18 @@ promised as (
 
 grading_sources as (select distinct source from datasets where dataset = 'graded_complaints'),
 
--- Answers, solver and assignments on the complaint's ticket, from its receipt on.
+-- Answers, solver and assignments on the complaint's ticket, from its receipt on. Few tickets have a complaint: of the
+-- events of all others nothing is read.
 answering as (
     select complaint_key, received_at, ticket_key from keyed
     union
     select complaint_key, received_at, answered_key from keyed
+),
+
+events as (
+    select all_events.*
+    from staging.stg_ticket_events as all_events
+    where all_events.ticket_key in (select ticket_key from answering)
 ),
 
 answers as (

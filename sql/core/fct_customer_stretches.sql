@@ -90,7 +90,8 @@ presences as (
 
 tier_steps as (
     select
-        tier_spans.customer_key, tier_spans.valid_from, tier_spans.tier, tier_spans.tier_basis,
+        tier_spans.customer_key, tier_spans.valid_from, tier_spans.valid_to, tier_spans.tier, tier_spans.tier_basis,
+        tier_spans.region, tier_spans.account_manager_id,
         tier_spans.tier_basis = 'known' and coalesce(tiers.is_vip, false) as is_known_vip,
         lag(tier_spans.tier) over (partition by tier_spans.customer_key order by tier_spans.valid_from) as tier_before,
         lag(tier_spans.tier_basis) over (partition by tier_spans.customer_key order by tier_spans.valid_from)
@@ -108,16 +109,16 @@ vip_edges as (
 
 vip_runs as (
     select
-        customer_key, valid_from, is_known_vip,
+        *,
         sum(case when is_known_vip = is_vip_before then 0 else 1 end) over (
             partition by customer_key order by valid_from rows unbounded preceding
         ) as run_no
     from vip_edges
 ),
 
-vip_since as (
+vip_spans as (
     select
-        customer_key, valid_from,
+        customer_key, valid_from, valid_to, tier, tier_basis, region, account_manager_id,
         case when is_known_vip then min(valid_from) over (partition by customer_key, run_no) end as vip_since
     from vip_runs
 ),
@@ -274,19 +275,17 @@ described as (
         stretches.*,
         people.source, people.customer_type, people.segment, people.is_core, people.has_phone, people.has_referrer,
         people.joined_date,
-        case when tier_spans.tier_basis = 'known' then tier_spans.tier else 'unknown' end as tier,
-        coalesce(tier_spans.tier, 'unknown') as told_tier,
-        coalesce(tier_spans.region, people.region_now, 'unknown') as known_region,
-        tier_spans.account_manager_id,
-        vip_since.vip_since
+        case when vip_spans.tier_basis = 'known' then vip_spans.tier else 'unknown' end as tier,
+        coalesce(vip_spans.tier, 'unknown') as told_tier,
+        coalesce(vip_spans.region, people.region_now, 'unknown') as known_region,
+        vip_spans.account_manager_id,
+        vip_spans.vip_since
     from stretches
     inner join core.dim_status_days as days on stretches.from_no = days.month_no
     left join people on stretches.customer_key = people.customer_key
-    left join tier_spans
-        on stretches.customer_key = tier_spans.customer_key
-        and tier_spans.valid_from < days.ended_at and tier_spans.valid_to >= days.ended_at
-    left join vip_since
-        on tier_spans.customer_key = vip_since.customer_key and tier_spans.valid_from = vip_since.valid_from
+    left join vip_spans
+        on stretches.customer_key = vip_spans.customer_key
+        and vip_spans.valid_from < days.ended_at and vip_spans.valid_to >= days.ended_at
 )
 
 select

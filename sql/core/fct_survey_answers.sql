@@ -46,36 +46,51 @@ valid as (
     from scaled
 ),
 
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by
-                dimension, is_valid_rating, ticket_key, case when ticket_key is null then order_key end,
-                case when ticket_key is null and order_key is null then survey_key end
-            order by responded_at desc, survey_key desc
-        ) as newest_no,
-        row_number() over (
-            partition by is_valid_relational, coalesce(customer_key, survey_key), date_trunc('quarter', asked_date)
-            order by responded_at desc, survey_key desc
-        ) as newest_relational_no
+-- Of several ratings of one ticket or order, and of several of one customer in a quarter, the last one counts. Only
+-- what decides that is put in order, not whole rows.
+older_ratings as (
+    select survey_key, dimension
     from valid
+    where is_valid_rating
+    qualify row_number() over (
+        partition by
+            dimension, ticket_key, case when ticket_key is null then order_key end,
+            case when ticket_key is null and order_key is null then survey_key end
+        order by responded_at desc, survey_key desc
+    ) > 1
+),
+
+older_relational as (
+    select survey_key
+    from valid
+    where is_valid_relational
+    qualify row_number() over (
+        partition by coalesce(customer_key, survey_key), date_trunc('quarter', asked_date)
+        order by responded_at desc, survey_key desc
+    ) > 1
 )
 
 select
-    source, survey_key, dimension, kind, ticket_key, order_key, customer_key, sent_at, responded_at, rated_date,
-    region, area, tier, is_vip, channel, customer_type, product, product_group, category, priority, team,
-    score, scale_min, scale_max, is_answered_in_time,
-    is_valid_rating and newest_no = 1 as is_rated,
-    dimension = 'overall' and is_valid_rating and newest_no = 1 as is_rating,
-    dimension = 'overall' and is_valid_rating and newest_no = 1 and score >= 4 as is_satisfied,
-    is_nps_answer,
+    valid.source, valid.survey_key, valid.dimension, valid.kind, valid.ticket_key, valid.order_key, valid.customer_key,
+    valid.sent_at, valid.responded_at, valid.rated_date,
+    valid.region, valid.area, valid.tier, valid.is_vip, valid.channel, valid.customer_type,
+    valid.product, valid.product_group, valid.category, valid.priority, valid.team,
+    valid.score, valid.scale_min, valid.scale_max, valid.is_answered_in_time,
+    valid.is_valid_rating and older_ratings.survey_key is null as is_rated,
+    valid.dimension = 'overall' and valid.is_valid_rating and older_ratings.survey_key is null as is_rating,
+    valid.dimension = 'overall' and valid.is_valid_rating and older_ratings.survey_key is null and valid.score >= 4
+        as is_satisfied,
+    valid.is_nps_answer,
     case
-        when is_nps_answer and score >= 9 then 1
-        when is_nps_answer and score <= 6 then -1
+        when valid.is_nps_answer and valid.score >= 9 then 1
+        when valid.is_nps_answer and valid.score <= 6 then -1
         else 0
     end as nps_points,
-    survey_channel,
-    is_valid_relational and newest_relational_no = 1 as is_relational_rating,
-    is_valid_relational and newest_relational_no = 1 and score >= 4 as is_relational_satisfied
-from ranked
+    valid.survey_channel,
+    valid.is_valid_relational and older_relational.survey_key is null as is_relational_rating,
+    valid.is_valid_relational and older_relational.survey_key is null and valid.score >= 4
+        as is_relational_satisfied
+from valid
+left join older_ratings
+    on valid.survey_key = older_ratings.survey_key and valid.dimension = older_ratings.dimension
+left join older_relational on valid.survey_key = older_relational.survey_key
