@@ -123,3 +123,63 @@ def test_a_recommendation_asked_for_right_after_a_ticket_is_no_net_promoter_scor
         ("sample:4", True, 0),
         ("sample:5", False, 0),
     ]
+
+
+def test_of_several_ratings_the_last_one_counts_and_others_stay_as_they_are(run_model: RunModel) -> None:
+    """1 and 2 rate one ticket, 3 another, 4 came too late to count; 5 and 6 are of one customer in one quarter."""
+    surveys = """
+        source | survey_id | kind      | ticket_id | customer_id | sent_at          | responded_at
+        sample | 1         | instant   | 1         | C1          | 2025-03-03 02:00 | 2025-03-03 05:00
+        sample | 2         | instant   | 1         | C1          | 2025-03-03 02:00 | 2025-03-03 04:00
+        sample | 3         | instant   | 2         | C1          | 2025-03-03 02:00 | 2025-03-03 03:00
+        sample | 4         | instant   | 1         | C1          | 2025-03-03 02:00 | 2025-03-13 03:00
+        sample | 5         | quarterly |           | C2          | 2025-01-03 02:00 | 2025-01-03 03:00
+        sample | 6         | quarterly |           | C2          | 2025-02-03 02:00 | 2025-02-03 03:00
+    """
+    answers = """
+        source | survey_id | dimension | score
+        sample | 1         | overall   | 2
+        sample | 2         | overall   | 5
+        sample | 2         | speed     | 4
+        sample | 3         | overall   | 4
+        sample | 4         | overall   | 1
+        sample | 5         | overall   | 5
+        sample | 6         | overall   | 3
+    """
+    found = run_model(
+        "core.fct_survey_answers",
+        {"raw.surveys": surveys, "raw.survey_answers": answers},
+        select="survey_key, dimension, is_rated, is_rating, is_satisfied, is_relational_rating",
+    )
+    assert found == [
+        ("sample:1", "overall", True, True, False, False),
+        ("sample:2", "overall", False, False, False, False),
+        ("sample:2", "speed", True, False, False, False),
+        ("sample:3", "overall", True, True, True, False),
+        ("sample:4", "overall", False, False, False, False),
+        ("sample:5", "overall", False, False, False, False),
+        ("sample:6", "overall", False, False, False, True),
+    ]
+
+
+def test_a_complaint_is_answered_on_the_ticket_that_its_own_was_merged_into(run_model: RunModel) -> None:
+    tickets = """
+        source | ticket_id | customer_id | channel | created_at       | merged_into
+        sample | 1         | C1          | chat    | 2025-03-03 02:00 | 2
+        sample | 2         | C1          | chat    | 2025-03-03 01:00 |
+    """
+    events = """
+        source | ticket_id | event_seq | event_type | occurred_at      | actor_role | is_public
+        sample | 2         | 1         | message    | 2025-03-03 02:30 | agent      | true
+        sample | 2         | 2         | message    | 2025-03-03 03:30 | agent      | true
+    """
+    complaints = """
+        source | complaint_id | ticket_id | customer_id | received_at
+        sample | 1            | 1         | C1          | 2025-03-03 03:00
+    """
+    found = run_model(
+        "core.fct_complaints",
+        {"raw.tickets": tickets, "raw.ticket_events": events, "raw.complaints": complaints},
+        select="complaint_id, cast(replied_at as varchar)",
+    )
+    assert found == [("1", "2025-03-03 03:30:00")]
