@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from ingestion.warehouse import marks, models, reported
+from ingestion.warehouse import gathered, marks, models, reported
 from ingestion.warehouse.marks import CORRECTED, DEFINITION, LATE, MATURITY, Fact, Lead
 from ingestion.warehouse.reported import CELL, SUM_KINDS
 
@@ -38,7 +38,8 @@ def write_definitions(con: duckdb.DuckDBPyConnection) -> None:
     """meta.definitions of the build: the hash of each model's text, and what the model reads."""
     con.execute("create table meta.definitions (name varchar, sha256 varchar, reads varchar[])")
     told = definitions()
-    reads = {model.name: sorted(model.references) for model in models.load_models()}
+    every = {model.name: model for model in models.load_models()}
+    reads = {name: gathered.stands_on(model, every) for name, model in every.items()}
     con.execute(
         "insert into meta.definitions select unnest(?::varchar[]), unnest(?::varchar[]), unnest(?::varchar[][])",
         [list(told), list(told.values()), [reads.get(name, []) for name in told]],
@@ -51,7 +52,7 @@ def lineage(name: str) -> list[Model]:
     by_name = {model.name: model for model in ordered}
     wanted, open_ = {name}, [name]
     while open_:
-        for reference in by_name[open_.pop()].references:
+        for reference in gathered.stands_on(by_name[open_.pop()], by_name):
             if reference in by_name and reference not in wanted:
                 wanted.add(reference)
                 open_.append(reference)

@@ -129,10 +129,10 @@ def test_the_lineage_of_orders_by_hand(sample_snapshot: Snapshot) -> None:
 
 
 def test_the_lineage_of_tickets_by_hand(sample_snapshot: Snapshot) -> None:
-    """mart_tickets_daily reads fct_tickets; that the profile, answers, spans, promises and clock of the ticket."""
+    """mart_tickets_daily stands on the ticket alone, its profile, answers, spans, promises and clock."""
     told = passports.passport(sample_snapshot, EVERYTHING, KPIS["ticket_volume"], Filter())
     models = {model["name"]: model["reads"] for model in told["models"]}
-    assert models["marts.mart_tickets_daily"] == ["core.fct_tickets"]
+    assert models["marts.mart_tickets_daily"] == ["core.fct_tickets_own"]
     assert {"core.fct_ticket_profiles", "core.fct_ticket_responses", "core.fct_open_spans"} <= set(models)
     assert {"core.dim_sla_targets", "core.dim_clock", "raw.sla", "raw.calendar_days"} <= set(models)
     assert {"tickets", "ticket_events", "visits", "customers"} <= set(told["datasets"])

@@ -261,13 +261,10 @@ def test_a_measure_for_everybody_is_judged_beside_the_trend(
 def test_a_scene_is_held_to_the_strictest_of_its_lines(run_model: RunModel, kept: int, met: int) -> None:
     """90 % and 80 % solved within 24 h are both promised: 17 of 20 keep only the second, 18 keep both."""
     days = [f"t{no} | 2025-05-0{1 + no % 9}" for no in range(20)]
-    outcomes = [f"{day} | true | {str(no < kept).lower()} | false" for no, day in enumerate(days)]
-    traits = [f"{day} | true" for day in days]
+    tickets = [f"{day} | true | {str(no < kept).lower()} | false | true" for no, day in enumerate(days)]
+    columns = "ticket_key | created_date | is_24h_matured | is_solved_within_24h | is_24h_maturing | is_service"
     inputs = {
-        "core.fct_ticket_outcomes": "\n".join(
-            ["ticket_key | created_date | is_24h_matured | is_solved_within_24h | is_24h_maturing", *outcomes]
-        ),
-        "core.fct_ticket_traits": "\n".join(["ticket_key | created_date | is_service", *traits]),
+        "core.fct_ticket_facts": "\n".join([columns, *tickets]),
         "raw.run": RUN,
     }
     found = run_model("core.fct_scene_months", inputs, "scene, month_start, met_count, case_count")
