@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ingestion import errors
@@ -379,6 +381,18 @@ def test_parquet_of_any_types(read: Callable[..., Table]) -> None:
     }
     with pytest.raises(errors.ExportUnreadable):
         read(stream.getvalue()[:-20] + b"PAR1", "people.parquet")
+
+
+def test_parquet_whose_values_cannot_be_read_is_refused_as_a_file(read: Callable[..., Table]) -> None:
+    """Arrow passes them by, and statistics of the file tell how many there are: only reading them finds them."""
+    latin = pa.array([b"Ann", b"Andr\xe9"], pa.binary())
+    for odd in (
+        pa.Array.from_buffers(pa.string(), 2, latin.buffers()),
+        pa.array([0, 2**31 - 2], pa.date32()),
+    ):
+        pq.write_table(pa.table({"id": ["1", "2"], "name": ["a", "b"], "seen": odd}), stream := BytesIO())
+        with pytest.raises(errors.ExportUnreadable):
+            read(stream.getvalue(), "people.parquet")
 
 
 def test_a_last_record_of_one_character_is_not_lost(read: Callable[..., Table]) -> None:
