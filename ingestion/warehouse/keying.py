@@ -84,6 +84,11 @@ class Keying:
     timed: tuple[str, ...]
     reads: Mapping[str, tuple[str, ...]]
 
+    @property
+    def looks_beyond(self) -> bool:
+        """Whether a row may follow from rows of other keys, or of none."""
+        return bool(self.keys or self.vias or self.near or self.shared)
+
 
 def keying(model: Model) -> Keying | None:
     """The header's lines on keys; None where there is no `-- by:`.

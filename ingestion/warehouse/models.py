@@ -23,6 +23,7 @@ from sqlglot import exp
 from data_checks.contract import datasets
 from data_checks.gist import gist
 from ingestion.sqltext import literal, quoted
+from ingestion.warehouse import parts
 from ingestion.warehouse.errors import GrainBroken, ModelFailed, ModelInvalid, PersonalColumn
 from ingestion.warehouse.kpis import load_kpis, named_columns
 
@@ -242,8 +243,13 @@ def create(
     con.execute(f"create schema if not exists {target.rpartition('.')[0]}")
     if model.is_view:
         con.execute(f"create view {target} as {model.sql_for(catalog)}")
+    elif empty:
+        con.execute(f"create table {target} as {model.sql_for(catalog)} with no data")
     else:
-        con.execute(f"create table {target} as {model.sql_for(catalog)}{' with no data' if empty else ''}")
+        first, *others = parts.statements(con, model, catalog)
+        con.execute(f"create table {target} as {first}")
+        for other in others:
+            con.execute(f"insert into {target} {other}")
     return target
 
 
