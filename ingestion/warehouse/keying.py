@@ -204,7 +204,10 @@ def is_row_by_row(model: Model) -> bool:
     """Whether each row of a view follows from one row of the one table it reads, so that differences do likewise."""
     if not model.is_view or len(places(model)) != 1:
         return False
-    return sqlglot.parse_one(model.sql, read="duckdb").find(*_LOOKS_AROUND) is None
+    text = sqlglot.parse_one(model.sql, read="duckdb")
+    # Each WITH is read once, one by the next: else a row may be held against others of its own table.
+    is_chain = sum(1 for _ in text.find_all(exp.Table)) == 1 + sum(1 for _ in text.find_all(exp.CTE))
+    return is_chain and text.find(*_LOOKS_AROUND) is None
 
 
 @lru_cache(maxsize=512)
