@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ingestion.warehouse import gathered, marks, models, reported
@@ -71,18 +72,30 @@ def take_steps(
     changed = {name for name in now.keys() | then.keys() if now.get(name) != then.get(name)}
     comparison = _Comparison(con, moves, known_at)
     for fact in facts(con, kpis):
-        names = {each for model in lineage(fact.name) for each in (model.name, *model.references)}
+        names = _stood_on(fact.name)
         if not then:
             cause = marks.UNEXPLAINED
         elif names & changed or not is_same_zone:
             cause = marks.CAUSES[DEFINITION]
         else:
             cause = marks.CAUSES[MATURITY]
-            comparison.compare(fact)
+            comparison.compare(_led_as_before(fact, changed))
         ids = [kpi.id for kpi in fact.kpis]
         con.execute("insert into temp.residuals select unnest(?::varchar[]), ?", [ids, cause])
     comparison.add_up(kpis)
     comparison.clear()
+
+
+def _stood_on(name: str) -> set[str]:
+    return {each for model in lineage(name) for each in (model.name, *model.references)}
+
+
+def _led_as_before(fact: Fact, changed: set[str]) -> Fact:
+    """The fact without its lead where that is defined otherwise now: the last report's may be without it, or columns.
+
+    A lead need not be among what the fact is built from.
+    """
+    return replace(fact, lead=None) if fact.lead and _stood_on(fact.lead.name) & changed else fact
 
 
 def _definitions_then(con: duckdb.DuckDBPyConnection, zone: str) -> tuple[dict[str, str], bool]:

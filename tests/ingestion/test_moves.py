@@ -12,6 +12,7 @@ import pytest
 from ingestion import restatements, splits
 from ingestion.moves import Moves
 from ingestion.warehouse import snapshots
+from ingestion.warehouse.marks import Fact, Lead
 from tests.ingestion.changing_nights import Changes, leave_out_what_is_tested_elsewhere, run_night
 
 if TYPE_CHECKING:
@@ -72,3 +73,11 @@ def test_a_report_asked_in_part_reads_as_one_asked_in_full(
     assert tonight.changed_tables is not None
     assert wrong == {"values": 0, "steps": 0, "causes": 0}
     assert 0 < asked[0] < asked[1]
+
+
+def test_a_lead_that_is_defined_otherwise_now_is_not_looked_for_in_the_last_report() -> None:
+    fact = Fact("core.fct_surveys", (), ("ticket_key",), {}, Lead("core.fct_tickets", "ticket_key", ("created_at",)))
+    assert splits._led_as_before(fact, set()).lead == fact.lead
+    assert splits._led_as_before(fact, {"core.fct_surveys"}).lead == fact.lead
+    for changed in ("core.fct_tickets", "core.fct_ticket_facts"):
+        assert splits._led_as_before(fact, {changed}).lead is None
