@@ -110,10 +110,6 @@ class Reads:
         return total, count
 
 
-def _key(name: str, scope: Scope, asked: query.Ask) -> Key:
-    return (name, repr(scope), repr((asked.kpi.id, asked.wanted, asked.by, asked.period)))
-
-
 @contextmanager
 def reading(reads: Reads, route: str) -> Iterator[None]:
     """Take this route: without cells every question goes to the facts."""
