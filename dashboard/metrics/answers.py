@@ -136,9 +136,14 @@ def exact(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, unsure: pl.D
 
 def _exactly(snapshot: Snapshot, kpi: Kpi, question: kpi_sql.Question, units: int) -> pl.DataFrame:
     """The answer of the fact itself: DuckDB's where so many units would have to be carried out of it, else ours."""
+    by_duckdb = partial(snapshot.run, kpi_sql.value_query(kpi, question))
     if kpi.kind == "difference" or units > MOST_CARRIED:
-        return _typed(snapshot.run(kpi_sql.value_query(kpi, question)), kpi)
-    counts = snapshot.run(kpi_cells.exact_durations_query(kpi, question))
+        return _typed(by_duckdb(), kpi)
+    asked = kpi_cells.exact_durations_query(kpi, question)
+    counts = snapshot.run(Query(f"{asked.sql}\nlimit {MOST_CARRIED + 1}", asked.binds))
+    if counts.height > MOST_CARRIED:
+        # Between two short groups may lie long ones, which nobody asked for and which are carried along.
+        return _typed(by_duckdb(), kpi)
     found = survival.values(kpi.kind, survival.told(kpi, counts, None), ("period", *question.by))
     return found.drop("is_exact_enough")
 

@@ -353,3 +353,25 @@ def test_curves_from_cells_are_as_close_as_values(
         told = both.filter(pl.col("at_risk_exact") > survival._LEAST_TOLD * pl.col("at_risk_exact").max() + 1)
         far = (told["survival"] - told["survival_exact"]).abs() > survival.SHARE_BOUND + 1e-9
         assert not far.any(), (scope, wanted, told.filter(far))
+
+
+@pytest.mark.parametrize("kpi", TIMED[:3], ids=lambda kpi: kpi.id)
+def test_no_more_durations_are_carried_out_than_may_be(
+    facts: Snapshot, kpi: Kpi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = kpi_sql.Question(Filter(LAST - timedelta(days=360), LAST), (), "month", LAST)
+    (wanted,) = answers.answer(facts, [answers.Asked(kpi, question)])
+    carried: list[int] = []
+    run = Snapshot.run
+
+    def watched(snapshot: Snapshot, asked: Query) -> pl.DataFrame:
+        found = run(snapshot, asked)
+        carried.append(found.height)
+        return found
+
+    monkeypatch.setattr(Snapshot, "run", watched)
+    monkeypatch.setattr(answers, "MOST_CARRIED", 40)
+    # What is asked about stands for few units, so says who asks; what lies between stands for many.
+    found = answers._exactly(facts, kpi, question, 2)
+    assert max(carried) <= 41
+    assert found.sort("period")["value"].to_list() == pytest.approx(wanted.sort("period")["value"].to_list())
