@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Verdict = Literal["better", "worse", "unclear", "none"]
 
 HIDE_BELOW: Final = 10
-DOUBT_BELOW: Final = 30
 _Z: Final = 1.96
 _UNSHOWN: Final = ("empty", "not_connected", "not_reached", "no_history", "unsplit")
 _LATE_START: Final = 0.05

@@ -9,7 +9,6 @@ import polars as pl
 from ingestion.samples.draw import (
     DAY,
     NEVER,
-    Flags,
     Ints,
     chance,
     ids,
@@ -76,10 +75,6 @@ class Staff:
     def ids(self) -> pl.Series:
         """As tickets, visits and customers name them."""
         return staff_ids(self.role, self.number)
-
-    def works_at(self, at: Ints | int) -> Flags:
-        """Who is employed at an instant, or each at an instant of their own."""
-        return np.asarray((self.hired <= at) & ((self.left == NEVER) | (self.left > at)), dtype=np.bool_)
 
 
 def staff_ids(role: Ints, number: Ints) -> pl.Series:
