@@ -29,9 +29,16 @@ SEEDS = [int(seed) for seed in os.environ.get("AFTERCARE_TEST_SEEDS", "3").split
 
 @pytest.fixture
 def home(full_snapshot: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of its own in which one night has passed on every export."""
+    """A home of its own in which two nights have passed on every export, the second without anything to build upon.
+
+    So every fact has cells: of one that wrongly counts as untouched they would stay as they are, and be seen to.
+    """
     leave_out_what_is_tested_elsewhere(monkeypatch)
-    return Path(shutil.copytree(full_snapshot.file.parents[1], tmp_path / "home"))
+    home = Path(shutil.copytree(full_snapshot.file.parents[1], tmp_path / "home"))
+    shutil.rmtree(home / "kept")
+    tonight, _ = run_night(home, as_of(home) + timedelta(seconds=1), is_compared=False)
+    assert tonight.changed_tables is None
+    return home
 
 
 def as_of(home: Path) -> datetime:
