@@ -95,8 +95,8 @@ class Differences:
         columns = ", ".join(quoted(each) for each in used)
         if known == _OPEN:
             return self._subtract(
-                f"select {columns} from {self._full(table, self.before)}",
-                f"select {columns} from {self._full(table, self.now)}",
+                f"select {columns} from {self.full(table, self.before)}",
+                f"select {columns} from {self.full(table, self.now)}",
             )
         if self.is_raw(table) or used == self.columns(table):
             return known
@@ -139,13 +139,14 @@ class Differences:
         for name in {*self._known.values(), *self._projections.values()} - {None, _OPEN}:
             self.con.execute(f"drop table if exists {name}")
 
-    def _full(self, table: str, catalog: Callable[[str], str]) -> str:
+    def full(self, table: str, catalog: Callable[[str], str]) -> str:
+        """A table's name with its catalog, tonight's (`now`) or last night's (`before`)."""
         return ".".join(part for part in (catalog(table), table) if part)
 
     def columns(self, table: str) -> tuple[str, ...]:
         """The columns of last night's table, which are tonight's: the definitions are the same."""
         if table not in self._columns:
-            self._columns[table] = self.columns_of(self._full(table, self.now))
+            self._columns[table] = self.columns_of(self.full(table, self.now))
         return self._columns[table]
 
     def columns_of(self, table: str) -> tuple[str, ...]:
@@ -153,12 +154,12 @@ class Differences:
 
     def instants(self, table: str) -> list[str]:
         """The columns of a table that hold a point in time."""
-        described = self._described(self._full(table, self.before))
+        described = self._described(self.full(table, self.before))
         return [name for name, kind in described if kind in ("TIMESTAMP", "DATE", "TIMESTAMP WITH TIME ZONE")]
 
     def type_of(self, table: str, expression: str) -> str:
         """The type of an expression over last night's rows of a table."""
-        return self._described(self._full(table, self.before), expression)[0][1]
+        return self._described(self.full(table, self.before), expression)[0][1]
 
     def _described(self, table: str, columns: str = "*") -> list[tuple[str, str]]:
         rows = self.con.execute(f"describe select {columns} from {table}").fetchall()

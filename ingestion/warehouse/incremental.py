@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from ingestion.sqltext import quoted
-from ingestion.warehouse import models
-from ingestion.warehouse.differences import SIGN
+from ingestion.warehouse import linear, models
 from ingestion.warehouse.errors import ModelFailed
-from ingestion.warehouse.keying import SELF, cte_body, is_row_by_row, keying, places
+from ingestion.warehouse.keying import SELF, cte_body, keying, places
 from ingestion.warehouse.touched import READ, TOUCHED, Everything, Touched, shared_table
 
 if TYPE_CHECKING:
@@ -87,23 +86,14 @@ class Growth:
 
     def _grow_view(self, model: Model) -> None:
         """A view holds nothing, but cells and reports are made of its rows: say how those differ."""
-        self.views.add(model.name)
-        if self.changed & model.references.keys() and (not is_row_by_row(model) or self._differ_likewise(model)):
+        if self.changed & model.references.keys() and self._differs(model):
             self.changed.add(model.name)
+        self.views.add(model.name)
 
-    def _differ_likewise(self, model: Model) -> bool:
-        """Whether a view differs whose rows follow each from one of its table: it is asked of those that differ."""
-        ((table, begin, end, is_named),) = places(model)
-        if not self.differences.is_told(table):
-            return True
-        changed = self.differences.table(table)
-        alias = "" if is_named else f" as {table.partition('.')[2]}"
-
-        def rows(sign: str) -> str:
-            source = f"(select * exclude ({SIGN}) from {changed} where {SIGN} {sign} 0){alias}"
-            return f"{model.sql[:begin]}{source}{model.sql[end:]}"
-
-        return self.differences.keep(model.name, rows("<"), rows(">"))
+    def _differs(self, model: Model) -> bool:
+        # Last night's rows of a view are not at hand for one that reads it.
+        reads_views = bool(self.views & model.references.keys())
+        return reads_views or linear.differ(model, self.touched) is not False
 
     def _grow_by_key(self, model: Model, keys: Keying) -> None:
         try:

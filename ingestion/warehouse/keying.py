@@ -27,7 +27,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import sqlglot
-from sqlglot import TokenType, exp
+from sqlglot import TokenType
 
 from ingestion.warehouse.errors import ModelInvalid
 
@@ -46,7 +46,6 @@ _MOVES_IN = re.compile(r"^in (\w+\.\w+): (.+)$")
 _ALIAS = re.compile(r"\s+as\s", re.IGNORECASE)
 _WORD = re.compile(r"\w+")
 _COMMENT = re.compile(r"--.*")
-_LOOKS_AROUND = (exp.Join, exp.Group, exp.Distinct, exp.Window, exp.AggFunc, exp.SetOperation, exp.Limit)
 _INSTANTS_OF = re.compile(r"^instants of (\w+\.\w+)$")
 
 
@@ -198,16 +197,6 @@ def places(model: Model) -> list[tuple[str, int, int, bool]]:
                 raise ModelInvalid(model=model.name, reason=f"{table} is not written as {table}")
             found.append((table, begin, end, bool(_ALIAS.match(model.sql, end))))
     return sorted(found, key=lambda place: place[1])
-
-
-def is_row_by_row(model: Model) -> bool:
-    """Whether each row of a view follows from one row of the one table it reads, so that differences do likewise."""
-    if not model.is_view or len(places(model)) != 1:
-        return False
-    text = sqlglot.parse_one(model.sql, read="duckdb")
-    # Each WITH is read once, one by the next: else a row may be held against others of its own table.
-    is_chain = sum(1 for _ in text.find_all(exp.Table)) == 1 + sum(1 for _ in text.find_all(exp.CTE))
-    return is_chain and text.find(*_LOOKS_AROUND) is None
 
 
 @lru_cache(maxsize=512)

@@ -248,23 +248,3 @@ def test_a_line_that_means_nothing_is_refused(lines: str, reason: str) -> None:
     sql = f"-- grain: x\n{lines}\nwith b as (select x from core.b) select core.a.x from core.a inner join b using (x)"
     with pytest.raises(ModelInvalid, match=reason):
         keying.keying(models.parse_model("core.m", sql))
-
-
-@pytest.mark.parametrize(
-    ("sql", "is_by_row"),
-    [
-        ("select k from core.a where k > 1", True),
-        ("with b as (select k, unnest(l) as x from core.a), c as (from b) select k, x from c", True),
-        ("with b as (select * from core.a) select k from b where k in (select other from b)", False),
-        ("with b as (select * from core.a) select k, (select other from b where other = 1) as o from b", False),
-        ("select count(*) as k from core.a", False),
-    ],
-)
-def test_a_view_that_holds_rows_against_others_does_not_differ_likewise(
-    tmp_path: Path, sql: str, is_by_row: bool
-) -> None:
-    (tmp_path / "core").mkdir()
-    (tmp_path / "core" / "a.sql").write_text("-- A.\n-- grain: k\nselect 1 as k\n", encoding="utf-8")
-    (tmp_path / "core" / "v.sql").write_text(f"-- V.\n-- grain: k\n-- keep: view\n{sql}\n", encoding="utf-8")
-    (view,) = (model for model in models.load_models(tmp_path) if model.is_view)
-    assert keying.is_row_by_row(view) is is_by_row
