@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _REGISTRY = """create table if not exists cells.tables (name varchar, model varchar, time varchar, step varchar,
     kind varchar, dimensions varchar[], measures varchar[], row_count bigint, model_rows bigint)"""
 _CODED = "temp.coded"
+_GATHERED = "temp.gathered"
 
 
 def build(
@@ -139,31 +140,46 @@ class _Builder:
     def __init__(self, con: duckdb.DuckDBPyConnection, subject: Subject) -> None:
         self.con = con
         self.subject = subject
-        self.rows = self._number(f"select count(*) from {subject.model} where {subject.time} is not null")
+        finest = ", ".join((subject.time, *subject.dimensions(AXES)))
+        # A fact by month has one date a month: its month cells are its day cells.
+        found = con.execute(
+            f"""select count({subject.time}), bool_and({subject.time} = date_trunc('month', {subject.time})),
+            approx_count_distinct(hash({finest})) from {subject.model}"""
+        ).fetchall()[0]
+        self.rows, self.is_monthly, self.slices = int(found[0]), bool(found[1]), int(found[2])
         self.made: dict[_Table, int] = {}
+        self.is_gathered = False
 
     def build(self) -> None:
         if self.rows < LEAST_ROWS:
             return
-        subject = self.subject
-        # A fact by month has one date a month: its month cells are its day cells.
-        is_monthly = bool(
-            self._number(
-                f"select cast(bool_and({subject.time} = date_trunc('month', {subject.time})) as integer)"
-                f" from {subject.model}"
-            )
-        )
-        for table in self._tables("sums", is_monthly=is_monthly):
+        if self.subject.sums and self.slices * UNITS_A_CELL <= self.rows:
+            self._gather()
+        for table in self._tables("sums"):
             if self._is_wanted(table) and self._sums(table):
-                self._note(table, subject.sums)
-        if subject.durations:
-            self._timed(is_monthly=is_monthly)
+                self._note(table, self.subject.sums)
+        if self.subject.durations:
+            self._timed()
+        if self.is_gathered:
+            self.con.execute(f"drop table {_GATHERED}")
 
-    def _tables(self, kind: Kind, *, is_monthly: bool) -> list[_Table]:
+    def _gather(self) -> None:
+        """temp.gathered: the sums by date and every slice. What it is read from may be a view of far more rows than
+        it stores, which each table of cells, and each guess of how long it would be, would have to unroll again."""
+        subject = self.subject
+        sums = [f"{added(sql, sql)} as {column(place)}" for place, sql in enumerate(subject.sums)]
+        dimensions = subject.dimensions(AXES)
+        self.con.execute(
+            f"""create temp table gathered as select {", ".join((f"{subject.time} as date", *dimensions, *sums))},
+            count(*) as {UNIT_COUNT} from {subject.model} where {subject.time} is not null group by all"""
+        )
+        self.is_gathered = True
+
+    def _tables(self, kind: Kind) -> list[_Table]:
         subject = self.subject
         found: dict[tuple[Step, tuple[str, ...]], _Table] = {}
         for step, axes in subject.grains(kind):
-            told: Step = "day" if is_monthly else step
+            told: Step = "day" if self.is_monthly else step
             if step == "day" or kind == "durations" or not subject.is_by_day:
                 name = self._name(kind, len(found))
                 found.setdefault((told, axes), _Table(name, kind, step, told, axes, subject.dimensions(axes)))
@@ -189,7 +205,8 @@ class _Builder:
     def _sums(self, table: _Table) -> bool:
         subject = self.subject
         # The last one built that these can be added up from: each is shorter than the one before it.
-        finer = [one.name for one in self.made if table.follows_from(one)]
+        finer = [_GATHERED] if self.is_gathered else []
+        finer += [one.name for one in self.made if table.follows_from(one)]
         source, time = (finer[-1], "date") if finer else (subject.model, subject.time)
         date, sliced = date_of(time, table.step), ", ".join((date_of(time, table.step), "0", *table.dimensions))
         if not self._pays(f"select approx_count_distinct(hash({sliced})) from {source}", self.rows):
@@ -205,29 +222,33 @@ class _Builder:
         )
         return True
 
-    def _timed(self, *, is_monthly: bool) -> None:
+    def _timed(self) -> None:
         """The units with their cells, by date; and of them those histograms that are short enough."""
         subject = self.subject
         axes = [axis for axis in AXES if axis in subject.columns]
         self._code(axes)
-        if not is_monthly:
+        if not self.is_monthly:
             self._units(axes)
-        for table in self._tables("durations", is_monthly=is_monthly):
+        for table in self._tables("durations"):
             if self._is_wanted(table):
                 self._histograms(table)
         for name in (_CODED, *(f"temp.axis_{axis}" for axis in axes)):
             self.con.execute(f"drop table {name}")
 
     def _code(self, axes: Sequence[str]) -> None:
-        """temp.coded: every unit as small numbers, in the order of its date, since names are slow to group by."""
+        """temp.coded: every unit as small numbers, since names are slow to group by; for a units table by date."""
         subject, joins = self.subject, []
+        source, in_order = (
+            _GATHERED if self.is_gathered else subject.model,
+            "" if self.is_monthly else "order by date",
+        )
         for axis in axes:
             names = subject.dimensions([axis])
             listed = ", ".join(names)
             self.con.execute(
                 f"""create temp table axis_{axis} as
                 select cast(row_number() over (order by {listed}) as integer) as code, {listed}
-                from (select distinct {listed} from {subject.model}) as found"""
+                from (select distinct {listed} from {source}) as found"""
             )
             same = " and ".join(f"units.{name} is not distinct from axis_{axis}.{name}" for name in names)
             joins.append(f"inner join axis_{axis} on {same}")
@@ -239,7 +260,7 @@ class _Builder:
         ]
         self.con.execute(
             f"""create temp table coded as select units.{subject.time} as date, {", ".join((*codes, *timed))}
-            from {subject.model} as units {" ".join(joins)} where units.{subject.time} is not null order by date"""
+            from {subject.model} as units {" ".join(joins)} where units.{subject.time} is not null {in_order}"""
         )
 
     def _units(self, axes: Sequence[str]) -> None:
