@@ -83,13 +83,16 @@ class Durations:
 
     @property
     def condition(self) -> str:
-        has_limit = f" and {self.limit} is not null" if self.limit else ""
-        return f"{self.denominator} and {self.duration} is not null{has_limit}"
+        return f"({self.denominator}) and {self._has_duration}"
+
+    @property
+    def _has_duration(self) -> str:
+        return f"{self.duration} is not null" + (f" and {self.limit} is not null" if self.limit else "")
 
     @property
     def sql(self) -> str:
-        """What is counted, in full: equal text, equal counts."""
-        return f"{self.cell} of {self.event} where {self.condition}"
+        """What is counted, in full: equal text, equal counts. No statement, but its name in snapshots."""
+        return f"{self.cell} of {self.event} where {self.denominator} and {self._has_duration}"
 
 
 @dataclass(frozen=True)

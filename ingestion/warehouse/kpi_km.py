@@ -16,7 +16,7 @@ def units_of(kpi: Kpi, question: Question) -> tuple[str, list[object]]:
     sql = f"""
     select {period_column(question, kpi.time)} as period, {dimensions}{duration} as duration, {kpi.event} as is_event
     from {kpi.rows}
-    where {" and ".join(conditions)} and {kpi.denominator} and {kpi.duration} is not null{has_limit}"""
+    where {" and ".join(conditions)} and ({kpi.denominator}) and {kpi.duration} is not null{has_limit}"""
     return sql, binds
 
 

@@ -12,7 +12,7 @@ from lifelines.utils import qth_survival_times
 
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
-from ingestion.warehouse import views
+from ingestion.warehouse import cells, views
 from ingestion.warehouse.entries import KpiEntryInvalid
 from ingestion.warehouse.kpis import Filter, KpiQuestionInvalid, load_kpis
 
@@ -182,6 +182,35 @@ def test_a_median_without_an_interval_has_no_say_where_others_have_one(ask: Call
 def test_no_stratum_with_both_sides_gives_no_value(ask: Callable[..., dict[str, object]]) -> None:
     row = ask(SATISFIED, Filter(date(2025, 1, 4), date(2025, 1, 5)))
     assert (row["value"], row["state"], row["denominator"]) == (None, "not_reached", 1)
+
+
+EITHER = """
+kind = "km_time"
+unit = "seconds"
+quantile = 0.5
+duration = "wait"
+event = "ended"
+numerator = "ended"
+denominator = "channel = 'phone' or channel = 'chat'"
+"""
+
+
+def test_a_duration_of_either_kind_of_units_keeps_to_the_dates_and_slices(
+    ask: Callable[..., dict[str, object]], tmp_path: Path
+) -> None:
+    """An `or` in the denominator must not let units in that the filter leaves out."""
+    first, everything = Filter(date(2025, 1, 2), date(2025, 1, 31), {"channel": ("chat",)}), Scope.everything()
+    # Chat of the second day: 5, and one that waits since 9. Phone calls are another slice.
+    assert (ask(EITHER, first)["n"], ask(EITHER, first)["value"]) == (2, 5)
+    (folder,) = {path.parent for path in tmp_path.glob("*/one.toml")}
+    kpi, snapshot = load_kpis(folder)["one"], ask.snapshot  # type: ignore[attr-defined]
+    by_region = query.values(snapshot, everything, kpi, first, ["region"])
+    assert dict(by_region.select("region", "n").rows()) == {"北京": 1, "上海": 1}
+    assert query.curve(snapshot, everything, kpi, first)["at_risk"].to_list() == [2, 1]
+    timed = cells.durations_of(kpi, {"one": kpi})
+    assert timed is not None
+    counted = f"select count(*) from core.fct_units where channel = 'email' and {timed.condition}"
+    assert snapshot.run(query.Query(counted, ())).item() == 0
 
 
 VIEW = f"""[one]{WORDS}
