@@ -44,6 +44,11 @@ if TYPE_CHECKING:
 
 Key = tuple[str, str, str]
 
+
+class QuestionUnknown(LookupError):
+    """A page drawn from constants asks what it was not asked before: its seconds would be those of a query."""
+
+
 APP = Path(dashboard_app.__file__)
 PAGES = tuple(name for pages in dashboard_app.SECTIONS.values() for name in pages)
 STEPS = ("first", "filtered", "repeated")
@@ -57,7 +62,7 @@ SLICE = "channel"
 class Reads:
     """Every question that a page asks of a snapshot, timed from asking to the finished answer.
 
-    Where `is_constant`, it is answered from memory with what it was answered before.
+    Where `is_constant`, it is answered from memory with what it was answered before, and nothing else is.
     """
 
     def __init__(self) -> None:
@@ -70,6 +75,8 @@ class Reads:
 
     def run(self, snapshot: query.Snapshot, asked: Query) -> pl.DataFrame:
         """A query of DuckDB, which is part of a question."""
+        if self.is_constant:
+            raise QuestionUnknown(asked.sql)
         with self._lock:
             self.queries += 1
         return self._run(snapshot, asked)
@@ -90,7 +97,10 @@ class Reads:
         return together if name == "values_together" else watched
 
     def _answer(self, keys: Sequence[Key], ask: Callable[[list[int]], list[Any]]) -> list[Any]:
-        if self.is_constant and all(key in self.known for key in keys):
+        if self.is_constant:
+            unknown = [key for key in keys if key not in self.known]
+            if unknown:
+                raise QuestionUnknown(*unknown)
             return [self.known[key] for key in keys]
         begun = perf_counter()
         found = ask(list(range(len(keys))))

@@ -120,6 +120,18 @@ def test_a_page_is_measured_on_three_routes(big: Snapshot) -> None:
     assert repeated["queries"] == 0
 
 
+def test_constants_answer_what_was_asked_before_and_nothing_else(big: Snapshot) -> None:
+    reads, everything = page.Reads(), Scope.everything()
+    with page.reading(reads, "cells"):
+        asked = query.dimension_values(big, everything, "channel")
+    with page.reading(reads, "constants"):
+        assert query.dimension_values(big, everything, "channel") == asked
+        with pytest.raises(page.QuestionUnknown, match="region"):
+            query.dimension_values(big, everything, "region")
+        with pytest.raises(page.QuestionUnknown, match="select 1"):
+            big.run(query.Query("select 1", ()))
+
+
 @pytest.mark.slow
 def test_a_crowd_runs_the_script_for_each_of_its_sessions(home: Path) -> None:
     # In a thread of its own: a browser test before this one may have left its event loop running.
