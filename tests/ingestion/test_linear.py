@@ -24,6 +24,7 @@ STARRED = """with j as (select a.*, b.y from core.a as a
 TWICE = "select one.k, other.k as l from core.a as one cross join core.a as other where one.x = other.x"
 UNION = """select k, x, 0 as y from core.a where x > 1
     union all select b.x, b.y, a.k from core.b as b cross join core.a as a"""
+UNKEYED = "select a.x, b.y from core.a as a inner join core.b as b on a.x = b.x"
 LEFT = "select a.k, b.y from core.a as a left join core.b as b on a.x = b.x"
 
 
@@ -97,7 +98,7 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("sql", [JOINED, STARRED, TWICE, UNION, LEFT])
+@pytest.mark.parametrize("sql", [JOINED, STARRED, TWICE, UNION, UNKEYED, LEFT])
 def test_a_linear_view_differs_as_its_rows_do(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, sql: str, change: str
 ) -> None:
