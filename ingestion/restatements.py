@@ -20,7 +20,7 @@ from ingestion.moves import Moves
 from ingestion.night import log
 from ingestion.sqltext import literal, quoted
 from ingestion.steps import reached
-from ingestion.warehouse import marks, models, reported, snapshots
+from ingestion.warehouse import marks, models, reported, reported_times, snapshots
 from ingestion.warehouse.kpis import load_kpis
 from ingestion.warehouse.reported import CELL, VALUES, Window
 
@@ -110,8 +110,11 @@ def _take_values(con: duckdb.DuckDBPyConnection, kpis: list[Kpi], window: Window
         sums = reported.rolled_up("temp.parts", window)
         chosen = [kpi for group in groups for kpi in group]
         con.execute(f"insert into temp.tonight by name {reported.judged(chosen, f'({sums})')}")
+    for shared in [part for whole in reported_times.grouped(kpis) for part in _alike(whole, months)]:
+        query = reported_times.times(shared, shared[0].rows, window, months=_within(shared[0], months))
+        con.execute(f"insert into temp.tonight by name {query.sql}", list(query.binds))
     for kpi in kpis:
-        if kpi.kind not in reported.SUM_KINDS:
+        if kpi.kind not in reported_times.ADDED_OR_TIMED:
             query = reported.whole_and_slices(kpi, kpi.rows, window, months=_within(kpi, months))
             con.execute(f"insert into temp.tonight by name {query.sql}", list(query.binds))
     _take_over(con, months)
@@ -141,10 +144,7 @@ def _alike(group: list[Kpi], months: dict[str, frozenset[date]]) -> list[list[Kp
 
 def _within(kpi: Kpi, months: dict[str, frozenset[date]]) -> str:
     """A condition on a unit's date: it lies in a month that is asked."""
-    if kpi.id not in months:
-        return "true"
-    days = ", ".join(f"date '{month}'" for month in sorted(months[kpi.id]))
-    return f"cast(date_trunc('month', {kpi.time}) as date) in ({days or 'null'})"
+    return reported.in_months(kpi.time, months[kpi.id]) if kpi.id in months else "true"
 
 
 def _take_over(con: duckdb.DuckDBPyConnection, months: dict[str, frozenset[date]]) -> None:

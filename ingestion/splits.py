@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ingestion.warehouse import gathered, marks, models, reported
+from ingestion.warehouse import gathered, marks, models, reported, reported_times
 from ingestion.warehouse.marks import CORRECTED, DEFINITION, LATE, MATURITY, Fact, Lead
 from ingestion.warehouse.reported import CELL, SUM_KINDS
 
@@ -228,12 +228,16 @@ class _Comparison:
         """Every other kind is asked again, over the units as they stand after each step."""
         if not months and not is_redefined:
             return
-        steps, days = [LATE, CORRECTED], ", ".join(f"date '{month}'" for month in sorted(months))
-        touched = f"cast(date_trunc('month', {kpi.time}) as date) in ({days})"
+        steps, touched = [LATE, CORRECTED], reported.in_months(kpi.time, months)
         if is_redefined:
             steps, touched = [DEFINITION, *steps], "true"
         source = marks.mixed_source(fact, "temp.marked", steps)
-        query = reported.whole_and_slices(kpi, source, self.known, also="step", months=touched)
+        is_time = kpi.kind == reported_times.KIND
+        query = (
+            reported_times.times([kpi], source, self.known, also="step", months=touched)
+            if is_time
+            else reported.whole_and_slices(kpi, source, self.known, also="step", months=touched)
+        )
         self.con.execute(
             f"insert into temp.steps by name select {_CELL}, step, value from ({query.sql})", query.binds
         )

@@ -79,6 +79,17 @@ def slices_of(kpi: Kpi) -> tuple[str, ...]:
     return tuple(name for name in SLICES if name in kpi.dimensions)
 
 
+def in_months(time: str, months: Iterable[date]) -> str:
+    """A condition on a date: it lies in one of the months. The bounds let what lies outside of them go unread."""
+    ordered = sorted(months)
+    if not ordered:
+        return "false"
+    after = (ordered[-1] + timedelta(days=31)).replace(day=1)
+    days = ", ".join(map(_day, ordered))
+    within = f"{time} >= {_day(ordered[0])} and {time} < {_day(after)}"
+    return f"({within} and cast(date_trunc('month', {time}) as date) in ({days}))"
+
+
 def grouped(kpis: Iterable[Kpi]) -> list[list[Kpi]]:
     """Sum kinds that one scan answers: same fact, same date, same slices."""
 
