@@ -12,6 +12,7 @@ from ingestion.sqltext import quoted
 from ingestion.warehouse import marks
 from ingestion.warehouse.differences import SIGN
 from ingestion.warehouse.marks import Sides
+from ingestion.warehouse.reported import in_months
 
 if TYPE_CHECKING:
     from datetime import date
@@ -56,6 +57,13 @@ class Moves:
         if self._differences is not None and self.is_told(fact.name):
             return self._differences.rows(fact.name, (*fact.grain, *fact.used)) is None
         return not any(self._compared(fact, time) for time in dict.fromkeys(kpi.time for kpi in fact.kpis))
+
+    def within(self, fact: Fact) -> str:
+        """A condition that every unit that differs fulfils, then and now: a date of it is in a differing month."""
+        if self.is_told(fact.name):
+            return "true"
+        times = dict.fromkeys(kpi.time for kpi in fact.kpis)
+        return " or ".join(in_months(time, self._compared(fact, time)) for time in times)
 
     def months(self, fact: Fact, kpi: Kpi) -> frozenset[date]:
         """The months, by the KPI's date, of the units that differ in what the KPI reads."""

@@ -158,7 +158,9 @@ class _Comparison:
         if not redefined and self.moves.is_same(fact):
             return
         told = self._told_of(fact.lead) if fact.lead else None
-        query = marks.marks_query(fact, self.known, self.known_at, told, self.moves.sides(fact.name))
+        query = marks.marks_query(
+            fact, self.known, self.known_at, told, self.moves.sides(fact.name), self.moves.within(fact)
+        )
         self.con.execute(f"create or replace temp table marked as {query}")
         # Where nothing came late and nothing was put right, the whole move is time's doing: no value is needed.
         touched = f"select distinct unnest(months) from temp.marked where step < {MATURITY}"

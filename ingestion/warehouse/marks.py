@@ -168,16 +168,19 @@ def _days(fact: Fact, window: Window) -> str:
     return " or ".join(f"{time} between date '{window.first}' and date '{window.last}'" for time in times)
 
 
-def marks_query(fact: Fact, window: Window, known_at: datetime, told: str | None, sides: Sides) -> str:
+def marks_query(
+    fact: Fact, window: Window, known_at: datetime, told: str | None, sides: Sides, within: str = "true"
+) -> str:
     """The units that differ, each with the step that explains it: the grain and `step`.
 
     Args:
         told: the table of told_query of the fact's lead; None where the fact is its own, or has none.
+        within: a condition that every unit that differs fulfils on either side.
     """
     instant = _instant(known_at)
     columns = ", ".join(dict.fromkeys((*fact.grain, *fact.used, *fact.told)))
     times = dict.fromkeys(kpi.time for kpi in fact.kpis)
-    days = _days(fact, window)
+    days = f"({_days(fact, window)}) and ({within})"
     keys = ", ".join(f"coalesce(before.{name}, after.{name}) as {name}" for name in fact.grain)
     same = " and ".join(f"before.{name} = after.{name}" for name in fact.grain)
     months = ", ".join(
