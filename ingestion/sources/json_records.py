@@ -1,7 +1,7 @@
 """JSON: one object a line, one list of objects, or one object alone. Nested fields are named by path: requester.id.
 
-Lines are read one by one, so that a broken one costs itself only. Numbers keep the digits they were written
-with; a field named twice has no value anybody could rely on.
+Lines are read one by one, so that a broken one costs itself only; those that are flat and plain DuckDB reads
+(json_lines). Numbers keep the digits they were written with; a field named twice has no value anybody could rely on.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongFormat
 from ingestion.sources.counting import count_entries, count_filled_lines
 from ingestion.sources.decode import UNDECODABLE, readable
+from ingestion.sources.json_lines import flat_lines
 from ingestion.sources.json_text import TWICE, ListReader, NotAList, NotJson, parsed
 from ingestion.sources.records import BadRecord, Filler, Records, checked_headings
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from ingestion.mapping import Feed
     from ingestion.sources.decode import Decoded
+    from ingestion.sources.json_lines import FlatLines
 
 TABLE = "aftercare_records"
 MOST_ALONE = 1 << 20
@@ -35,8 +37,9 @@ _BLANKS = " \t\r\n\v\f"
 
 def read_ndjson(con: DuckDBPyConnection, export: str, text: Decoded, feed: Feed) -> Records:
     """One record per line that is not blank."""
-    lines = _Lines(text)
-    records = _read(con, export, feed, ((line, parsed(line)) for line in lines))
+    flat = flat_lines(con, text)
+    lines = flat.others() if flat else enumerate(_Lines(text), start=1)
+    records = _read(con, export, feed, ((number, line, parsed(line)) for number, line in lines), flat)
     counted = count_filled_lines(text.path, text.skip)
     if counted != records.rows_read:
         raise CountMismatch(export, counted, records.rows_read)
@@ -49,12 +52,14 @@ def read_json(con: DuckDBPyConnection, export: str, text: Decoded, feed: Feed) -
     """One record per entry of the list, which stands at the top or at the declared path; or one record alone."""
     alone = _alone(text, feed)
     if alone:
-        return _read(con, export, feed, [alone])
+        return _read(con, export, feed, [(1, *alone)])
     with text.path.open(encoding="utf-8", errors="surrogatepass", newline="") as stream:
         stream.read(1 if text.skip else 0)
         reader = ListReader(stream, list(filter(None, feed.path.split("."))))
         try:
-            records = _read(con, export, feed, reader.entries())
+            records = _read(
+                con, export, feed, ((number, *one) for number, one in enumerate(reader.entries(), start=1))
+            )
         except NotJson as error:
             raise ExportUnreadable(export, f"json: {error}") from error
         except NotAList as error:
@@ -92,17 +97,25 @@ class _Lines:
                     yield line.rstrip("\r\n")
 
 
-def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tuple[str, Any]]) -> Records:
+def _read(
+    con: DuckDBPyConnection,
+    export: str,
+    feed: Feed,
+    entries: Iterable[tuple[int, str, Any]],
+    flat: FlatLines | None = None,
+) -> Records:
+    """The records of `entries`, which have their numbers with them, and of the lines that DuckDB reads."""
     names = list(feed.headings)
     filler = Filler(con, f"{TABLE}_text", len(names))
     bad: list[BadRecord] = []
-    seen: dict[str, None] = {}
+    told: list[tuple[int, list[str]]] = list(flat.told) if flat else []
+    seen: set[str] = set()
     number = 0
-    for number, (text, entry) in enumerate(entries, start=1):
+    for number, text, entry in entries:
         cells: dict[str, str | None] = {}
         if _is_plain(text, entry):
             cells = {name: value if isinstance(value, str) else _scalar(value) for name, value in entry.items()}
-            seen |= dict.fromkeys(cells)
+            _tell(number, cells, told, seen)
             filler.add(number, text, map(cells.get, names))
             continue
         code = _flattened(entry, cells)
@@ -110,15 +123,28 @@ def _read(con: DuckDBPyConnection, export: str, feed: Feed, entries: Iterable[tu
         if code:
             bad.append(BadRecord(number, code, _guessed(text, names), readable(text)))
             continue
-        seen |= dict.fromkeys(cells)
+        _tell(number, cells, told, seen)
         filler.add(number, text, (cells.get(name) for name in names))
     filler.flush()
+    if flat:
+        number = flat.count
+        flat.fill(filler.table, names)
+        flat.drop()
     con.execute(f'create or replace temp view {TABLE} as select * from "{TABLE}_text"')
     columns = {name: f"c{i}" for i, name in enumerate(names)}
-    records = Records(TABLE, list(seen), columns, number, filler.originals, bad, typed=True)
-    if seen:
+    # As they are met from the first record to the last.
+    headings = list(dict.fromkeys(name for _, fields in sorted(told) for name in fields))
+    records = Records(TABLE, headings, columns, number, filler.originals, bad, typed=True)
+    if headings:
         records.warnings = checked_headings(export, feed, records.headings, lambda: number)
     return records
+
+
+def _tell(number: int, cells: dict[str, str | None], told: list[tuple[int, list[str]]], seen: set[str]) -> None:
+    """Keep the fields of a record where one of them is new."""
+    if not cells.keys() <= seen:
+        seen.update(cells)
+        told.append((number, list(cells)))
 
 
 def _is_plain(text: str, entry: Any) -> bool:
