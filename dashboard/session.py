@@ -228,7 +228,11 @@ class View:
 
     def target(self, kpi: Kpi) -> readings.Target | None:
         """The absolute target for the whole, or for the one slice looked at, that holds on the last day."""
-        return targets.absolute(self.meta("targets"), kpi.id, dict(self.choice.where), self.last_date)
+        return targets.absolute(self._targets, kpi.id, dict(self.choice.where), self.last_date)
+
+    @cached_property
+    def _targets(self) -> targets.Rows:
+        return targets.by_kpi(self.meta("targets"))
 
     def targets(self, kpi: Kpi) -> pl.DataFrame:
         """Every target row of the KPI, also relative ones and those of single slices."""
@@ -253,6 +257,9 @@ class View:
         )
 
     def _first_date(self, kpi: Kpi) -> date | None:
+        if query.knows_first_date(self.snapshot, self.scope, kpi):
+            # Looked up at once; to remember it besides would take longer.
+            return query.first_date(self.snapshot, self.scope, kpi)
         key = (self.snapshot.run_id, self.scope, kpi.id, kpi.version)
         return _first_date(key, lambda: query.first_date(self.snapshot, self.scope, kpi))
 

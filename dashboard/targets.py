@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
@@ -15,17 +16,28 @@ if TYPE_CHECKING:
 
     from dashboard.labels import Labels
 
+Rows = dict[str, list[dict[str, Any]]]
+"""The rows of targets by their KPI."""
+
 _SIGNS: Final = {">=": "≥", "<=": "≤", ">": "＞", "<": "＜", "=": "="}
 
 
-def absolute(targets: pl.DataFrame, kpi_id: str, where: Mapping[str, Sequence[str]], on: date) -> Target | None:
+def by_kpi(targets: pl.DataFrame) -> Rows:
+    """Taken apart once: a page asks for each of its cards, some of them thrice."""
+    found: Rows = defaultdict(list)
+    for row in targets.to_dicts():
+        found[row["kpi"]].append(row)
+    return found
+
+
+def absolute(targets: Rows, kpi_id: str, where: Mapping[str, Sequence[str]], on: date) -> Target | None:
     """The absolute target valid on a day: that of the one slice filtered to, else that of the whole.
 
     A slice's target never stands for the whole: three minutes are promised on chat, not on e-mail.
     """
     slices = {name: values[0] for name, values in where.items() if len(values) == 1}
     best: Target | None = None
-    for row in rows_of(targets, kpi_id).iter_rows(named=True):
+    for row in targets.get(kpi_id, []):
         target = _absolute_on(row, on)
         scope = row.get("scope_dimension")
         if target is None:

@@ -235,11 +235,15 @@ def view_rows(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter, limi
     return snapshot.run(views.view_rows_query(view, _question(snapshot, scope, wanted, (), "total"), limit))
 
 
+def knows_first_date(snapshot: Snapshot, scope: Scope, kpi: Kpi) -> bool:
+    """Whether the night wrote down the first day that `first_date` tells."""
+    return scope.regions is None and (kpi.id, kpi.version) in snapshot.first_dates
+
+
 def first_date(snapshot: Snapshot, scope: Scope, kpi: Kpi) -> date | None:
     """The first day that has a unit of the KPI in the scope: nothing is known of before. None: no unit at all."""
-    known = (kpi.id, kpi.version)
-    if scope.regions is None and known in snapshot.first_dates:
-        return snapshot.first_dates[known]
+    if knows_first_date(snapshot, scope, kpi):
+        return snapshot.first_dates[kpi.id, kpi.version]
     sql = f"select cast(min({kpi.time}) as date) as first from {kpi.rows} where ({kpi.denominator})"
     binds: tuple[object, ...] = ()
     if scope.regions is not None:

@@ -34,6 +34,7 @@ _LEAST_TOLD: Final = 0.02
 
 _HIGH, _LOW = "high", "low"
 _ENDS: Final = ("survival", "lower", "upper")
+_CURVE: Final = "_curve"
 _SLACK: Final = float(HALF_TOLERANCE)
 
 
@@ -129,7 +130,9 @@ def values(kind: str, counts: pl.DataFrame, groups: Sequence[str]) -> pl.DataFra
         counts: the groups and the columns of `told`, ordered by groups and cell.
         groups: columns that tell curves apart; at least one.
     """
-    found = _curves(counts, groups, is_exact=None)
+    # One sorted number tells curves apart: every window would compare the columns of `groups` anew.
+    numbered = counts.with_columns(pl.struct(groups).rle_id().set_sorted().alias(_CURVE))
+    found = _curves(numbered, (_CURVE,), is_exact=None)
     rows = _times(found, groups) if kind == "km_time" else _shares(found, groups)
     columns = {
         "value": pl.col("value"),
@@ -152,7 +155,8 @@ def _times(found: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
         return pl.col(edge).filter(is_left).min().alias(f"{name}_{alias}")
 
     ends = [(_LOW, "shortest", "from"), (_HIGH, "longest", "to")]
-    rows = found.group_by(groups, maintain_order=True).agg(
+    rows = found.group_by(_CURVE, maintain_order=True).agg(
+        pl.col(groups).first(),
         pl.col("events").sum().alias("numerator"),
         pl.col("leaving").sum().alias("n"),
         pl.lit(0).alias("pending"),
@@ -200,7 +204,8 @@ def _shares(found: pl.DataFrame, groups: Sequence[str]) -> pl.DataFrame:
         for side in sides
     ]
     waiting = pl.col("leaving") - pl.col("events")
-    rows = found.group_by(groups, maintain_order=True).agg(
+    rows = found.group_by(_CURVE, maintain_order=True).agg(
+        pl.col(groups).first(),
         pl.col("events").filter(seen).sum().alias("numerator"),
         waiting.filter(pl.col("cell") < goal).sum().alias("pending"),
         pl.col("leaving").sum().alias("n"),

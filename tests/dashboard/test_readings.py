@@ -101,5 +101,5 @@ ROWS = pl.DataFrame(
 def test_a_slices_target_never_stands_for_the_whole(
     kpi: str, where: dict[str, tuple[str, ...]], on: date, value: float | None
 ) -> None:
-    found = targets.absolute(ROWS, kpi, where, on)
+    found = targets.absolute(targets.by_kpi(ROWS), kpi, where, on)
     assert (found.value if found else None) == value
