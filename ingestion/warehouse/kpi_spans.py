@@ -77,6 +77,21 @@ def _month(day: date) -> date:
     return day.replace(day=1)
 
 
+def _statements(plan: Plan) -> list[tuple[Stretch, tuple[Stretch, ...]]]:
+    """The stretches that a statement each reads, and what of their days others tell.
+
+    Months of one table are one stretch: planning a statement costs more than the rows of the few months between.
+    Days are not, since those between may be a year.
+    """
+    monthly = [one for one in plan if one.table is not None and one.table.step == "month"]
+    rest: list[tuple[Stretch, tuple[Stretch, ...]]] = [(one, ()) for one in plan if one not in monthly]
+    if not monthly:
+        return rest
+    whole = Stretch(monthly[0].table, monthly[0].first, monthly[-1].last)
+    gaps = tuple(one for one, _ in rest if whole.first < one.first < whole.last)
+    return [(whole, gaps), *rest]
+
+
 def sums_query(
     kpis: Sequence[Kpi], question: Question, plan: Plan, names: dict[str, str], spans: Sequence[Span]
 ) -> Query:
@@ -87,9 +102,9 @@ def sums_query(
     source_of = {name: sql for sql, name in names.items()}
     parts: list[str] = []
     binds: list[object] = []
-    for stretch in plan:
+    for stretch, gaps in _statements(plan):
         source, time, columns = sums_columns(kpis[0], stretch, names)
-        conditions, bound = _conditions(kpis[0], question, stretch, time, spans)
+        conditions, bound = _conditions(kpis[0], question, stretch, time, spans, gaps)
         added = ", ".join(f"{_added(source_of[name], sql)} as {name}" for name, sql in columns.items())
         parts.append(f"select {time} as date, {added} from {source} where {conditions} group by all")
         binds += bound
@@ -106,9 +121,9 @@ def durations_query(
     """Segment, cell, events and leaving of all spans; segment n lies between bounds n and n + 1."""
     parts: list[str] = []
     binds: list[object] = []
-    for stretch in plan:
+    for stretch, gaps in _statements(plan):
         time = "date" if stretch.table else kpi.time
-        conditions, bound = _conditions(kpi, question, stretch, time, spans)
+        conditions, bound = _conditions(kpi, question, stretch, time, spans, gaps)
         counts, also = counts_of(durations, stretch.table)
         parts.append(
             f"select {_segment(time, bounds, 0, len(bounds) - 1)} as segment, {counts}"
@@ -154,9 +169,17 @@ def _segment(time: str, bounds: Sequence[date], low: int, high: int) -> str:
 
 
 def _conditions(
-    kpi: Kpi, question: Question, stretch: Stretch, time: str, spans: Sequence[Span]
+    kpi: Kpi,
+    question: Question,
+    stretch: Stretch,
+    time: str,
+    spans: Sequence[Span],
+    gaps: Sequence[Stretch] = (),
 ) -> tuple[str, list[object]]:
     conditions, binds = slices_of(stretch.within(question), time, has_region="region" in kpi.dimensions)
+    for gap in gaps:
+        conditions.append(f"{time} not between ? and ?")
+        binds += [gap.first, gap.last]
     if kpi.over_time != "sum":
         conditions.append(f"list_contains(?::date[], {time})")
         binds.append(sorted({span.days[0] for span in spans if span.days}))

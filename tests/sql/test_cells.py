@@ -14,7 +14,7 @@ import pytest
 from dashboard.metrics import answers, finishing, query, survival
 from dashboard.metrics.access import Scope
 from dashboard.metrics.query import Snapshot
-from ingestion.warehouse import cells, cells_build, cells_grid, kpi_cells, kpi_sql, statistics
+from ingestion.warehouse import cells, cells_build, cells_grid, kpi_cells, kpi_spans, kpi_sql, statistics
 from ingestion.warehouse.kpis import Filter, Kpi, Query, load_kpis
 
 pytestmark = pytest.mark.slow
@@ -375,3 +375,21 @@ def test_no_more_durations_are_carried_out_than_may_be(
     found = answers._exactly(facts, kpi, question, 2)
     assert max(carried) <= 41
     assert found.sort("period")["value"].to_list() == pytest.approx(wanted.sort("period")["value"].to_list())
+
+
+def test_months_of_a_table_are_one_statement_and_no_day_is_told_twice() -> None:
+    kpi = load_kpis()["ticket_volume"]
+    names = kpi_cells.named([kpi])
+    monthly, daily = (
+        kpi_cells.Table(step, kpi.rows, kpi.time, step, "sums", (), tuple(names), size, 900)
+        for step, size in (("month", 10), ("day", 300))
+    )
+    year, part = (date(2025, 1, 1), date(2025, 12, 31)), (date(2025, 1, 1), date(2025, 6, 20))
+    spans = [kpi_spans.Span(None, days) for days in (year, part)]
+    question = kpi_sql.Question(Filter(*year), (), "total", date(2026, 1, 1))
+    plan = kpi_spans.plan_of(spans, [monthly, daily], is_by_day=False)
+    asked = kpi_spans.sums_query([kpi], question, plan, names, spans)
+    june = (date(2025, 6, 1), date(2025, 6, 30))
+    assert asked.binds == (*year, *june, *june)
+    assert asked.sql.count("from month where date between ? and ? and date not between ? and ?") == 1
+    assert asked.sql.count("select") == 2
