@@ -59,6 +59,7 @@ def kill(reached):
         os.kill(os.getpid(), signal.SIGKILL)
 
 check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "zh", "en")
+gate.prepare = lambda: None
 gate.run_export_checks = gate.run_mart_checks = lambda *_, **__: gate.GateResult("exports", (check,))
 models.SQL_DIR = root / "sql"
 steps.listeners.append(kill)

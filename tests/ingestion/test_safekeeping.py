@@ -227,6 +227,7 @@ from ingestion.warehouse import models
 
 root, most = Path(sys.argv[1]), int(sys.argv[2])
 check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "zh", "en")
+gate.prepare = lambda: None
 gate.run_export_checks = gate.run_mart_checks = lambda *_, **__: gate.GateResult("exports", (check,))
 models.SQL_DIR = root / "sql"
 resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
