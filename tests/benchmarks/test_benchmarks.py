@@ -63,6 +63,7 @@ def test_the_table_and_the_json_say_the_same(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err.split() == ["page", "seconds", "queries", "response", "0.123", "overview", "3"]
 
 
+@pytest.mark.slow
 def test_commands_are_timed_beside_the_imports(home: Path) -> None:
     assert {"kpi (json)", "status (table)", "run --help"} <= set(cli.asked(home, home))
     line = cli._line("kpi", ("kpi", "ticket_volume", "--home", str(home), "--format", "json"), 1)
@@ -70,6 +71,7 @@ def test_commands_are_timed_beside_the_imports(home: Path) -> None:
     assert float(str(line["imports_seconds"])) > 0.05
 
 
+@pytest.mark.slow
 def test_a_grown_snapshot_keeps_proportions_and_grains(home: Path, big: Snapshot) -> None:
     small = query.open_snapshot(home)
     assert small is not None
@@ -97,6 +99,7 @@ def test_a_grown_snapshot_keeps_proportions_and_grains(home: Path, big: Snapshot
     assert counted(big, orders) == counted(small, orders)
 
 
+@pytest.mark.slow
 def test_a_grown_snapshot_answers_from_its_cells_as_from_its_facts(
     big: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

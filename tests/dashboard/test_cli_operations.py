@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_a_file_with_a_header_alone_can_be_told(
     form: str, aftercare: Callable[..., Answer], home: Path, tmp_path: Path
@@ -34,6 +35,7 @@ def test_a_file_with_a_header_alone_can_be_told(
     assert told.err == ""
 
 
+@pytest.mark.slow
 def test_a_run_tells_of_a_file_with_a_header_alone(
     aftercare: Callable[..., Answer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
