@@ -93,7 +93,14 @@ def explain(error: Exception) -> tuple[str, int]:
     from ingestion.errors import IngestionError, MappingInvalid
     from ingestion.reader_settings import SettingInvalid
     from ingestion.warehouse.entries import KpiEntryInvalid
-    from ingestion.warehouse.errors import AsOfTooLate, NoSuchLoad, NoSuchSnapshot, SparkMissing, WarehouseError
+    from ingestion.warehouse.errors import (
+        AnotherRun,
+        AsOfTooLate,
+        NoSuchLoad,
+        NoSuchSnapshot,
+        SparkMissing,
+        WarehouseError,
+    )
     from ingestion.warehouse.kpis import KpiQuestionInvalid
 
     if isinstance(error, SettingInvalid):
@@ -115,7 +122,8 @@ def explain(error: Exception) -> tuple[str, int]:
         is_usage = isinstance(error, MappingInvalid | SparkMissing | AsOfTooLate | NoSuchLoad)
         # Without a name there is simply nothing to go back to.
         is_usage |= isinstance(error, NoSuchSnapshot) and bool(error.fields.get("run_id"))
-        return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
+        otherwise = shared.BUSY if isinstance(error, AnotherRun) else shared.FAILED
+        return f"{words}\n{_state()}", shared.USAGE if is_usage else otherwise
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)
     said = [_storage_words(error) or t("cli.unexpected", error=gist(error)), _state(), _last_log()]

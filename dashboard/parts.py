@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import filters, formats
 from dashboard.labels import is_duration
+from ingestion import reader_settings
 from ingestion.warehouse.entries import PAGES
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from ingestion.warehouse.kpis import Kpi
     from ingestion.warehouse.views import View as Table
 
-# A nightly load is a day old just before the next one; half a day more means that a night was missed.
-OLD_AFTER: Final = timedelta(hours=36)
 LISTED: Final = 12
 FIRST_AREA: Final = "response"
 
@@ -38,13 +37,17 @@ def data_state(view: View) -> None:
         "age": formats.age(behind, view.lang),
         "run": snapshot.run_id,
     }
+    promised = reader_settings.read().fresh_within
+    if snapshot.instead_of:
+        told = view.t("banner.older", damaged=snapshot.instead_of, fault=snapshot.fault, **fields)
+        st.error(told, icon=":material/healing:")
     if snapshot.is_held:
         st.error(view.t("banner.held", **fields), icon=":material/pause_circle:")
-    elif behind > OLD_AFTER:
+    elif behind > promised:
         # Published just now and old all the same: the exports end early, and no run is to blame.
-        reason = "exports_end" if now - snapshot.published_at <= OLD_AFTER else "old"
+        reason = "exports_end" if now - snapshot.published_at <= promised else "old"
         st.error(view.t(f"banner.{reason}", **fields), icon=":material/schedule:")
-    else:
+    elif not snapshot.instead_of:
         st.caption(view.t("banner.fresh", **fields))
 
 

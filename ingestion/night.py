@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from data_checks.gist import gist
 from ingestion.steps import reached
 from ingestion.usage import Timed
-from ingestion.warehouse import engines, ledger, models, snapshots, spark_storage
+from ingestion.warehouse import engines, last_run, ledger, models, snapshots, spark_storage
 from ingestion.warehouse.errors import AnotherRun, WarehouseBusy, WarehouseDamaged
 from ingestion.warehouse.places import Places
 
@@ -36,6 +36,8 @@ log = logging.getLogger("aftercare.run")
 _RUN_ID = "%Y%m%dT%H%M%S"
 # `aftercare status` holds the warehouse for less than this.
 PATIENCE_SECONDS = 10.0
+# Who asks whether a run is going on holds the lock for far less (last_run.is_going_on).
+_LOCK_SECONDS = 0.3
 _LEVELS = {"stop": logging.ERROR, "warn": logging.WARNING, "note": logging.INFO}
 
 
@@ -129,7 +131,7 @@ def lock(home: Path) -> Iterator[Places]:
     before = os.umask(0o077)
     try:
         places.make()
-        with FileLock(places.lock, timeout=0):
+        with FileLock(places.lock, timeout=_LOCK_SECONDS, poll_interval=0.02):
             yield places
     except Timeout as error:
         raise AnotherRun(home=str(home)) from error
@@ -163,6 +165,7 @@ def night(places: Places, settings: Settings, progress: Progress, exports: Path)
         tonight = Night(run_id, settings, places, Timed(progress), started_at, con)
         try:
             ledger.begin_run(tonight.con, run_id, started_at)
+            last_run.keep(tonight.con, places)
             log.info("run %s begins", run_id)
             reached("run_recorded")
             yield tonight
@@ -249,6 +252,7 @@ def recover(con: duckdb.DuckDBPyConnection, places: Places) -> None:
     """Settle runs that were killed, and remove every temporary file they left."""
     for run_id in ledger.unfinished(con):
         settle(con, places, run_id, verdict="failed", message_code="cut_off")
+    last_run.keep(con, places)
     sweep(places)
     reached("recovered")
 
@@ -279,4 +283,5 @@ def sweep(places: Places) -> None:
             left.unlink()
     for left in places.snapshots.glob(".build_*"):
         left.unlink()
-    places.pointer.with_name(f"{places.pointer.name}.tmp").unlink(missing_ok=True)
+    for file in (places.pointer, places.last_run):
+        file.with_name(f"{file.name}.tmp").unlink(missing_ok=True)

@@ -22,7 +22,7 @@ from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
 from ingestion.progress import Silent
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import corrections, ledger, raw, snapshots, spark, waiting
+from ingestion.warehouse import corrections, last_run, ledger, raw, snapshots, spark, waiting
 from ingestion.warehouse.errors import AsOfTooLate, WarehouseError
 
 if TYPE_CHECKING:
@@ -108,7 +108,8 @@ def _run(
     tonight: Night, exports: Path, sources: Mapping[str, Source], as_of: datetime | None, engine: Engine
 ) -> Outcome:
     arrivals = look(tonight, exports, sources)
-    gate.prepare()
+    if arrivals:
+        gate.prepare()
     landed = land(tonight, arrivals, sources)
     gates.check_exports(tonight, landed)
     append(tonight, landed, sources)
@@ -223,6 +224,8 @@ def _nothing_new(tonight: Night, aim: publishing.Aim) -> Outcome:
     """Nothing a number depends on has changed, so readers keep the snapshot they have."""
     ended_at = snapshots.now()
     ledger.end_run(tonight.con, tonight.run_id, verdict="nothing_new", ended_at=ended_at, state=aim.state)
+    for run_id in ledger.forget_idle(tonight.con, tonight.run_id):
+        tonight.places.log(run_id).unlink(missing_ok=True)
     return _outcome(tonight, "nothing_new")
 
 
@@ -237,6 +240,7 @@ def _put_back(tonight: Night, verdict: Literal["stopped", "failed"]) -> Outcome:
 
 def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
     tonight.progress.end()
+    last_run.keep(tonight.con, tonight.places)
     published = snapshots.published(tonight.places.home)
     log.info("run %s: %s", tonight.run_id, verdict)
     log.info("steps %s", json.dumps(tonight.progress.seconds))

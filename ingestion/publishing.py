@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from ingestion import baseline, effects, gates, growth, restatements
 from ingestion.errors import Finding
 from ingestion.steps import reached
-from ingestion.warehouse import cells_build, contents, ledger, models, snapshots, spark
+from ingestion.warehouse import cells_build, contents, ledger, models, serving, snapshots, spark
 from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
@@ -53,8 +53,13 @@ def aim(tonight: Night, wanted: datetime | None) -> Aim:
     is_told = any(finding.code == "nothing_found" for _, finding in tonight.findings)
     if not loaded and last is None and not is_told:
         tonight.tell("warn", Finding("nothing_loaded", {}))
-    is_new = bool(loaded) if last is None else state != last.state
+    is_new = bool(loaded) if last is None else state != last.state or _is_damaged(last)
     return Aim(as_of, definitions, state, is_new)
+
+
+def _is_damaged(last: snapshots.Snapshot) -> bool:
+    """Whether what was published has been lost since: then the same numbers are published anew."""
+    return bool(serving.fault(last.seal) or serving.fault(last.people_seal))
 
 
 def _as_of(tonight: Night, last: snapshots.Snapshot | None) -> datetime:
@@ -207,12 +212,12 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
 def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     """Complete and close the snapshot, show it to readers, and keep only the newest ones."""
     tonight.progress.stage("publish")
-    home, run_id = tonight.places.home, tonight.run_id
+    home, run_id, settings = tonight.places.home, tonight.run_id, tonight.settings
     record = contents.RunRecord(
         run_id=run_id,
         started_at=tonight.started_at,
         as_of=aim.as_of,
-        business_timezone=tonight.settings.business_timezone,
+        business_timezone=settings.business_timezone,
         definitions=aim.definitions,
         state=aim.state,
         schema_version=snapshots.SCHEMA_VERSION,
@@ -234,7 +239,7 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
     ledger.end_run(tonight.con, run_id, verdict=verdict, ended_at=snapshots.now(), as_of=aim.as_of, state=aim.state)
     reached("run_ended")
     try:
-        snapshots.prune(home, tonight.settings.keep_snapshots)
+        snapshots.prune(home, settings.keep_snapshots, days=settings.keep_days, zone=settings.business_timezone)
         growth.prune(tonight)
     except OSError as error:
         # Readers have the new snapshot by now: what is left to do is housekeeping.

@@ -1,4 +1,4 @@
-"""The two settings that reading needs, from the same environment variables as all the others (ingestion/settings.py).
+"""The settings that reading needs, from the same environment variables as all the others (ingestion/settings.py).
 
 Apart from those because their checks import pydantic, which takes longer than most answers of the command line.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 PREFIX = "AFTERCARE_"
 HOME = Path("warehouse")
 BUSINESS_TIMEZONE = "Asia/Shanghai"
+FRESH_WITHIN_HOURS = 36.0
 
 
 class SettingInvalid(Exception):
@@ -30,6 +32,8 @@ class ReaderSettings:
 
     home: Path
     business_timezone: str
+    # How old data may be (by as_of) before they are told as overdue.
+    fresh_within: timedelta = timedelta(hours=FRESH_WITHIN_HOURS)
 
 
 def known_zone(name: str) -> str:
@@ -49,4 +53,15 @@ def read(home: Path | None = None) -> ReaderSettings:
         zone = known_zone(told.get(f"{PREFIX}BUSINESS_TIMEZONE", BUSINESS_TIMEZONE))
     except ValueError as error:
         raise SettingInvalid("business_timezone", str(error)) from error
-    return ReaderSettings(home or Path(told.get(f"{PREFIX}HOME", HOME)), zone)
+    hours = _hours(told.get(f"{PREFIX}FRESH_WITHIN_HOURS", str(FRESH_WITHIN_HOURS)))
+    return ReaderSettings(home or Path(told.get(f"{PREFIX}HOME", HOME)), zone, timedelta(hours=hours))
+
+
+def _hours(text: str) -> float:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0
+    if not 0 < hours < float("inf"):
+        raise SettingInvalid("fresh_within_hours", f"{text!r} is not a number of hours above 0")
+    return hours

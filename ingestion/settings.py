@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion import usage
-from ingestion.reader_settings import BUSINESS_TIMEZONE, HOME, PREFIX, known_zone
+from ingestion.reader_settings import BUSINESS_TIMEZONE, FRESH_WITHIN_HOURS, HOME, PREFIX, known_zone
 
 _LEAST_MIB, _MOST_MIB = 1024, 4096
 
@@ -44,6 +44,13 @@ class Settings(BaseSettings):
 
     keep_snapshots: int = Field(default=7, ge=1)
     """How many published snapshots stay for a rollback; the published one always stays."""
+
+    keep_days: int = Field(default=7, ge=0)
+    """How many days back the last snapshot of each day stays as well, however often a run publishes."""
+
+    fresh_within_hours: float = Field(default=FRESH_WITHIN_HOURS, gt=0, allow_inf_nan=False)
+    """The promise: data older than this (by as_of) are told as overdue, by pages, `status --check` and /healthz. The
+    data of a nightly load are a day old just before the next one; half a day more means that a night was missed."""
 
     settle_seconds: float = Field(default=60, ge=0)
     """An export changed less than this ago may still be being written."""

@@ -84,6 +84,8 @@ def open_published(home: Path) -> Snapshot:
     snapshot = query.open_snapshot(home)
     if snapshot is None:
         shared.fail(t("cli.errors.nothing_published"))
+    if snapshot.instead_of:
+        typer.echo(t("cli.older", damaged=snapshot.instead_of, shown=snapshot.run_id, fault=snapshot.fault), err=True)
     return snapshot
 
 

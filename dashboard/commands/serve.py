@@ -17,7 +17,7 @@ from dashboard.commands import shared
 from dashboard.commands.shared import LANG, Home, Lang, t
 
 ADDRESS, PORT = "127.0.0.1", 8501
-APP = Path(__file__).resolve().parents[1] / "app.py"
+APP = Path(__file__).resolve().parents[1] / "server.py"
 
 Port = Annotated[int, typer.Option(min=1, max=65535, help=t("cli.serve.port"))]
 

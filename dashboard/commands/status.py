@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 
 import typer
 
@@ -11,6 +12,9 @@ from dashboard.commands.shared import LANG, Home, Lang, Output, t
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ingestion.reader_settings import ReaderSettings
+    from ingestion.warehouse.serving import Served
 
 FILE_COLUMNS = ("source", "feed", "file", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate", "state")
 RUN_COLUMNS = ("run_id", "started_at", "verdict", "as_of", "message_code")
@@ -22,10 +26,13 @@ QUARANTINE_COLUMNS = ("source", "feed", "file", "dataset", "row", "key", "column
 
 def status(
     form: Annotated[Literal["table", "json"], typer.Option("--format", help=t("cli.options.format"))] = "table",
+    check: Annotated[bool, typer.Option("--check", help=t("cli.status.check"))] = False,
     home: Home = None,
     lang: Lang = None,
 ) -> None:
     settings = shared.reading(home)
+    if check:
+        _check(settings, form)
     told = describe(settings.home)
     if form == "json":
         shared.show_json(told)
@@ -33,9 +40,21 @@ def status(
         _show(told, settings.business_timezone)
 
 
+def _check(settings: ReaderSettings, form: str) -> NoReturn:
+    """One line for a monitor; exit code 0 where readers see what they were promised, else 1."""
+    from dashboard import health
+
+    found = health.look(settings.home, settings.fresh_within, datetime.now(UTC).replace(tzinfo=None))
+    if form == "json":
+        shared.show_json(found.told())
+    else:
+        typer.echo(health.sentences(found, settings, t, LANG))
+    raise typer.Exit(shared.STOPPED if found.faults else shared.PUBLISHED)
+
+
 def describe(home: Path) -> dict[str, Any]:
     """Everything status tells, as JSON shows it."""
-    from ingestion.warehouse import records, snapshots
+    from ingestion.warehouse import records, serving, snapshots
     from ingestion.warehouse.places import Places
 
     found = records.read(home)
@@ -46,6 +65,7 @@ def describe(home: Path) -> dict[str, Any]:
         "home": str(home),
         "is_running": found.is_running,
         "published": _snapshot(published) if published else None,
+        "served": _served(serving.serve(home)),
         "held": bool(published and published.held),
         "waiting": _snapshot(published.waiting) if published and published.waiting else None,
         "runs": found.runs,
@@ -67,6 +87,14 @@ def _snapshot(one: Any) -> dict[str, Any]:
         "published_at": one.published_at,
         "schema_version": one.schema_version,
     }
+
+
+def _served(one: Served | None) -> dict[str, Any] | None:
+    """What readers are shown, and what is wrong with the published snapshot where that is another."""
+    if one is None:
+        return None
+    instead_of = one.instead_of.run_id if one.instead_of else None
+    return {"run_id": one.snapshot.run_id, "instead_of": instead_of, "fault": one.fault or None}
 
 
 def _finding(row: dict[str, Any]) -> dict[str, Any]:
@@ -100,6 +128,9 @@ def _show(told: dict[str, Any], zone: str) -> None:
                 held=t("cli.status.held") if told["held"] else "",
             )
         )
+    served = told["served"]
+    if served and served["instead_of"]:
+        typer.echo(t("cli.older", damaged=served["instead_of"], shown=served["run_id"], fault=served["fault"]))
     if told["findings"]:
         typer.echo(f"\n{t('cli.status.findings', run_id=told['findings'][0]['run_id'])}")
     for one in told["findings"][:FINDINGS_SHOWN]:

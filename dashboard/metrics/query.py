@@ -21,7 +21,7 @@ from dashboard.metrics import answers, arrow, completing
 from dashboard.metrics.access import Scope
 from dashboard.metrics.asked import Asked
 from dashboard.metrics.completing import missing as missing
-from ingestion.warehouse import cells, engines, kpi_cells, kpi_sql, snapshots, views
+from ingestion.warehouse import cells, engines, kpi_cells, kpi_sql, serving, views
 from ingestion.warehouse.kpis import (
     PERIODS,
     Filter,
@@ -31,6 +31,8 @@ from ingestion.warehouse.kpis import (
     default_dates,
     twelve_months_before,
 )
+from ingestion.warehouse.serving import Served
+from ingestion.warehouse.snapshots import Seal
 from ingestion.warehouse.views import View
 
 KEPT_OPEN = 3
@@ -45,18 +47,23 @@ class NoSuchTable(KpiQuestionInvalid):
 
 
 def _cursor(file: Path) -> duckdb.DuckDBPyConnection:
-    """A cursor of the process's one read-only connection to a snapshot file, which the caller closes.
+    """A cursor of the process's one read-only connection to a snapshot file, which the caller closes."""
+    with _lock:
+        return _connection(file).cursor()
+
+
+def _connection(file: Path) -> duckdb.DuckDBPyConnection:
+    """That connection; the lock must be held.
 
     The connections opened longest ago are let go, so that deleted snapshots free their disk and memory; what still
     runs on a cursor of theirs ends undisturbed.
     """
-    with _lock:
-        if file not in _connections:
-            _connections[file] = engines.open_reader(file)
-            for old in list(_connections)[:-KEPT_OPEN]:
-                # Not close(): that would end what runs on its cursors. The last of them to go closes the file.
-                del _connections[old]
-        return _connections[file].cursor()
+    if file not in _connections:
+        _connections[file] = engines.open_reader(file)
+        for old in list(_connections)[:-KEPT_OPEN]:
+            # Not close(): that would end what runs on its cursors. The last of them to go closes the file.
+            del _connections[old]
+    return _connections[file]
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,22 @@ class Snapshot:
     published_at: datetime
     file: Path
     is_held: bool = False
+    # The published snapshot that this one is shown instead of, since its file is damaged, and how.
+    instead_of: str = ""
+    fault: str = ""
+    seal: Seal | None = None
 
     def run(self, query: Query) -> pl.DataFrame:
         """Run one query and return all its rows."""
+        try:
+            return self._rows(query)
+        except duckdb.Error as error:
+            if self.seal is not None and engines.is_damaged(error):
+                # Sound when it was opened, and not any more: the next click is served another.
+                serving.hashed(self.seal, anew=True)
+            raise
+
+    def _rows(self, query: Query) -> pl.DataFrame:
         cursor = _cursor(self.file)
         try:
             return arrow.frame(cursor.sql(query.sql, params=list(query.binds)))
@@ -139,29 +159,44 @@ _opened: dict[str, Snapshot] = {}
 
 
 def open_snapshot(home: Path) -> Snapshot | None:
-    """The snapshot that is published now, or None where nothing has been.
+    """The snapshot to show now, its file open from here on, or None where nothing has been published.
 
     Raises:
         PointerDamaged: published.json cannot be read.
         SnapshotUnknownSchema: another version of this program wrote it.
+        SnapshotDamaged: neither what is published nor anything before it can be read.
     """
-    published = snapshots.published(home)
-    if published is None:
-        return None
-    snapshots.require_schema(published)
-    key = f"{published.file}|{published.sha256}|{published.held}"
-    with _lock:
-        if key not in _opened:
-            _opened[key] = Snapshot(
-                run_id=published.run_id,
-                as_of=published.as_of,
-                published_at=published.published_at,
-                file=Path(published.file),
-                is_held=published.held,
-            )
+    while (served := serving.serve(home)) is not None:
+        key = f"{served.snapshot.file}|{served.snapshot.sha256}|{served.is_held}|{served.fault}"
+        with _lock:
+            if key in _opened:
+                return _opened[key]
+            try:
+                _connection(served.snapshot.file)
+            except duckdb.Error:
+                # Gone, since a night pruned it meanwhile, or damaged: then the next look serves another.
+                if not (serving.fault(served.snapshot.seal) or serving.hashed(served.snapshot.seal)):
+                    raise
+                continue
+            _opened[key] = _shown(served)
             for old in list(_opened)[:-KEPT_OPEN]:
                 del _opened[old]
-        return _opened[key]
+            return _opened[key]
+    return None
+
+
+def _shown(served: Served) -> Snapshot:
+    one = served.snapshot
+    return Snapshot(
+        run_id=one.run_id,
+        as_of=one.as_of,
+        published_at=one.published_at,
+        file=one.file,
+        is_held=served.is_held,
+        instead_of=served.instead_of.run_id if served.instead_of else "",
+        fault=served.fault,
+        seal=one.seal,
+    )
 
 
 def complete_filter(snapshot: Snapshot, wanted: Filter) -> Filter:

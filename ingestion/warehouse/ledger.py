@@ -138,6 +138,23 @@ def end_run(
     )
 
 
+def forget_idle(con: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
+    """Of the runs in a row, up to this one, that found nothing new, keep the last alone; returns the others.
+
+    Runs may be called every minute: their lines would drown those of the nights that did something.
+    """
+    rows = con.execute(
+        """select run_id from warehouse.meta.runs where verdict = 'nothing_new' and run_id < $this and run_id > (
+            select coalesce(max(run_id), '') from warehouse.meta.runs
+            where run_id < $this and verdict is distinct from 'nothing_new')""",
+        {"this": run_id},
+    ).fetchall()
+    idle = [row[0] for row in rows]
+    for table in ("findings", "runs") if idle else ():
+        con.execute(f"delete from warehouse.meta.{table} where list_contains(?::varchar[], run_id)", [idle])
+    return idle
+
+
 def unfinished(con: duckdb.DuckDBPyConnection) -> list[str]:
     """Runs that wrote no verdict: they were killed."""
     rows = con.execute("select run_id from warehouse.meta.runs where verdict is null order by run_id").fetchall()

@@ -29,6 +29,11 @@ class Places:
         return self.home / "run.lock"
 
     @property
+    def last_run(self) -> Path:
+        """How the last run ended, for who must not open the warehouse (last_run.py)."""
+        return self.home / "last_run.json"
+
+    @property
     def logs(self) -> Path:
         return self.home / "logs"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from data_checks.gist import gist
-from ingestion.warehouse import engines, snapshots
+from ingestion.warehouse import engines, serving
 from ingestion.warehouse.errors import WarehouseDamaged
 from ingestion.warehouse.ledger import fetch
 from ingestion.warehouse.places import Places
@@ -90,10 +90,10 @@ def quarantine(home: Path, *, also_released: bool = False) -> list[dict[str, Any
     every = "select * from {schema}.quarantine order by load_id, source_row, dataset, column_name"
     with _ledger(home) as (con, is_running):
         rows = fetch(con, every.format(schema="meta")) if con is not None and not is_running else None
-    published = snapshots.published(home) if rows is None else None
-    if published is not None:
+    served = serving.serve(home) if rows is None else None
+    if served is not None:
         # Keys and texts are personal, so of a snapshot's files only this one has them.
-        with engines.open_reader(published.people_file) as people:
+        with engines.open_reader(served.snapshot.people_file) as people:
             rows = fetch(people, every.format(schema="people"))
     return [
         {column: row.get(column) for column in QUARANTINE_COLUMNS}
@@ -130,5 +130,5 @@ def _open(home: Path) -> tuple[duckdb.DuckDBPyConnection | None, bool]:
             raise WarehouseDamaged(file=warehouse.name, reason=gist(error)) from error
         if not engines.is_busy(error):
             raise
-        published = snapshots.published(home)
-        return (engines.open_reader(published.file) if published else None), True
+        served = serving.serve(home)
+        return (engines.open_reader(served.snapshot.file) if served else None), True

@@ -7,22 +7,36 @@ would go on seeing its old content if the name were used again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from ingestion.steps import reached
 from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged, SnapshotUnknownSchema
+from ingestion.warehouse.files import sha256 as sha256
+from ingestion.warehouse.files import sync_folder, write_synced
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 SCHEMA_VERSION = 1
 """Raised when a snapshot's tables change so that older pages could not read it."""
+
+_SEALED = ("bytes", "mtime_ns", "people_bytes", "people_mtime_ns")
+
+
+class Seal(NamedTuple):
+    """A file as it was when it was published: its hash, its size, and when it was changed last (0: not noted)."""
+
+    file: Path
+    sha256: str
+    bytes: int
+    mtime_ns: int
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,18 @@ class Snapshot:
     schema_version: int
     # What was built from (loads, definitions, as_of): equal state, equal numbers.
     state: str
+    bytes: int = 0
+    mtime_ns: int = 0
+    people_bytes: int = 0
+    people_mtime_ns: int = 0
+
+    @property
+    def seal(self) -> Seal:
+        return Seal(self.file, self.sha256, self.bytes, self.mtime_ns)
+
+    @property
+    def people_seal(self) -> Seal:
+        return Seal(self.people_file, self.people_sha256, self.people_bytes, self.people_mtime_ns)
 
 
 @dataclass(frozen=True)
@@ -104,6 +130,8 @@ def _fields(home: Path, told: dict[str, Any]) -> dict[str, Any]:
         "published_at": datetime.fromisoformat(told["published_at"]),
         "schema_version": int(told["schema_version"]),
         "state": str(told["state"]),
+        # Absent in what older versions published.
+        **{name: int(told.get(name, 0)) for name in _SEALED},
     }
 
 
@@ -118,6 +146,7 @@ def _json(home: Path, one: Snapshot) -> dict[str, Any]:
         "people_file": one.people_file.relative_to(home).as_posix(),
         "people_sha256": one.people_sha256,
         "state": one.state,
+        **{name: getattr(one, name) for name in _SEALED},
     }
     if isinstance(one, Published):
         told["held"] = one.held
@@ -139,13 +168,13 @@ def verify(one: Snapshot) -> None:
         SnapshotDamaged: a file is missing, or its hash differs.
     """
     require_schema(one)
-    for file, expected in ((one.file, one.sha256), (one.people_file, one.people_sha256)):
+    for seal in (one.seal, one.people_seal):
         try:
-            found = sha256(file)
+            found = sha256(seal.file)
         except OSError as error:
-            raise SnapshotDamaged(file=file.name, reason=error.strerror or type(error).__name__) from error
-        if found != expected:
-            raise SnapshotDamaged(file=file.name, reason="sha256 differs from the one published")
+            raise SnapshotDamaged(file=seal.file.name, reason=error.strerror or type(error).__name__) from error
+        if found != seal.sha256:
+            raise SnapshotDamaged(file=seal.file.name, reason="sha256 differs from the one published")
 
 
 def publish(home: Path, run_id: str, *, as_of: datetime, state: str) -> Published:
@@ -155,19 +184,25 @@ def publish(home: Path, run_id: str, *, as_of: datetime, state: str) -> Publishe
         SnapshotDamaged: a build file still has a write-ahead log, so it was not closed cleanly.
     """
     places = Places(home)
+    numbers = _settle(places.build(run_id), places.snapshot(run_id), "snapshot")
+    people = _settle(places.build_people(run_id), places.people(run_id), "people")
     new = Snapshot(
         run_id=run_id,
-        file=places.snapshot(run_id),
-        sha256=_settle(places.build(run_id), places.snapshot(run_id), "snapshot"),
-        people_file=places.people(run_id),
-        people_sha256=_settle(places.build_people(run_id), places.people(run_id), "people"),
+        file=numbers.file,
+        sha256=numbers.sha256,
+        bytes=numbers.bytes,
+        mtime_ns=numbers.mtime_ns,
+        people_file=people.file,
+        people_sha256=people.sha256,
+        people_bytes=people.bytes,
+        people_mtime_ns=people.mtime_ns,
         as_of=as_of,
         published_at=now(),
         schema_version=SCHEMA_VERSION,
         state=state,
     )
-    _write(places.record(run_id), _json(home, new))
-    _sync_folder(places.snapshots)
+    write_synced(places.record(run_id), _json(home, new))
+    sync_folder(places.snapshots)
     reached("snapshots_synced")
     before = published(home)
     if before is not None and before.held:
@@ -175,8 +210,8 @@ def publish(home: Path, run_id: str, *, as_of: datetime, state: str) -> Publishe
     return _point(home, Published(**vars(new)))
 
 
-def _settle(build: Path, final: Path, which: str) -> str:
-    """Put one finished file on disk under its final name; returns its hash."""
+def _settle(build: Path, final: Path, which: str) -> Seal:
+    """Put one finished file on disk under its final name."""
     if build.with_name(f"{build.name}.wal").exists():
         raise SnapshotDamaged(file=build.name, reason="a write-ahead log was left behind")
     content = sha256(build)
@@ -185,27 +220,21 @@ def _settle(build: Path, final: Path, which: str) -> str:
     reached(f"{which}_synced")
     build.rename(final)
     reached(f"{which}_renamed")
-    return content
+    found = final.stat()
+    return Seal(final, content, found.st_size, found.st_mtime_ns)
 
 
 def _point(home: Path, to: Published) -> Published:
     """Replace published.json in one act, durable when this returns."""
     pointer = Places(home).pointer
     draft = pointer.with_name(f"{pointer.name}.tmp")
-    _write(draft, _json(home, to))
+    write_synced(draft, _json(home, to))
     reached("pointer_written")
     draft.replace(pointer)
     reached("pointer_switched")
-    _sync_folder(home)
+    sync_folder(home)
     reached("pointer_synced")
     return to
-
-
-def _write(file: Path, told: dict[str, Any]) -> None:
-    with file.open("w", encoding="utf-8") as draft:
-        json.dump(told, draft, indent=1)
-        draft.flush()
-        os.fsync(draft.fileno())
 
 
 def kept(home: Path) -> list[str]:
@@ -213,14 +242,27 @@ def kept(home: Path) -> list[str]:
     return sorted(file.stem for file in Places(home).snapshots.glob("*.json"))
 
 
-def prune(home: Path, keep: int) -> list[str]:
-    """Delete all but the newest `keep` snapshots; the published and the waiting one stay in any case."""
-    current = published(home)
+def prune(home: Path, keep: int, *, days: int = 0, zone: str = "UTC") -> list[str]:
+    """Delete all but the newest `keep` snapshots, and the last one of each of the past `days` days in `zone`.
+
+    The published and the waiting one stay in any case.
+    """
+    current, known = published(home), kept(home)
     needed = {one.run_id for one in (current, current.waiting if current else None) if one is not None}
-    surplus = [run_id for run_id in kept(home)[:-keep] if run_id not in needed]
+    needed |= {*known[-keep:], *_last_of_days(home, known, days, ZoneInfo(zone))}
+    surplus = [run_id for run_id in known if run_id not in needed]
     for run_id in surplus:
         discard(home, run_id)
     return surplus
+
+
+def _last_of_days(home: Path, known: Sequence[str], days: int, zone: ZoneInfo) -> set[str]:
+    if not days:
+        return set()
+    today = now().replace(tzinfo=UTC).astimezone(zone).date()
+    instants = {run_id: snapshot(home, run_id).published_at for run_id in known}
+    of_days = {at.replace(tzinfo=UTC).astimezone(zone).date(): run_id for run_id, at in sorted(instants.items())}
+    return {run_id for day, run_id in of_days.items() if (today - day).days <= days}
 
 
 def discard(home: Path, run_id: str) -> None:
@@ -265,20 +307,6 @@ def release(home: Path) -> Published:
     return _point(home, Published(**vars(current.waiting)))
 
 
-def sha256(file: Path) -> str:
-    """Hash of a file's content."""
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def now() -> datetime:
     """This instant, UTC without a zone, whole seconds."""
     return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -41,6 +41,8 @@ class FakeSnapshot:
     as_of: datetime = AS_OF
     published_at: datetime = AS_OF
     is_held: bool = False
+    instead_of: str = ""
+    fault: str = ""
     business_timezone: str = "Asia/Shanghai"
     last_date: date = date(2025, 6, 30)
     connected: frozenset[str] = ALL_DATASETS

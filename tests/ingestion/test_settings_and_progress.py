@@ -1,6 +1,7 @@
 """What a run may be told, and how it tells of its progress."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,8 @@ def test_defaults_are_those_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.delenv("AFTERCARE_HOME", raising=False)
     settings = Settings()
     assert (settings.home, settings.business_timezone) == (Path("warehouse"), "Asia/Shanghai")
-    assert (settings.keep_snapshots, settings.settle_seconds) == (7, 60)
+    assert (settings.keep_snapshots, settings.keep_days, settings.settle_seconds) == (7, 7, 60)
+    assert settings.fresh_within_hours == 36
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,7 @@ def test_defaults_are_those_of_the_manual(monkeypatch: pytest.MonkeyPatch) -> No
     [
         {},
         {"AFTERCARE_HOME": "elsewhere"},
+        {"AFTERCARE_FRESH_WITHIN_HOURS": "170.5"},
         {"aftercare_home": "/lower/case", "AFTERCARE_BUSINESS_TIMEZONE": "Europe/Berlin"},
     ],
 )
@@ -44,7 +47,8 @@ def test_readers_are_told_what_the_loader_is(environment: dict[str, str], monkey
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     whole = Settings()
-    assert reader_settings.read() == reader_settings.ReaderSettings(whole.home, whole.business_timezone)
+    promise = timedelta(hours=whole.fresh_within_hours)
+    assert reader_settings.read() == reader_settings.ReaderSettings(whole.home, whole.business_timezone, promise)
     assert reader_settings.read(Path("here")).home == Settings(home=Path("here")).home
 
 
@@ -152,3 +156,12 @@ def test_on_a_terminal_a_bar_names_the_part() -> None:
         bar.bar.refresh()
     assert "land" in out.getvalue()
     assert "[tickets].csv" in out.getvalue()
+
+
+@pytest.mark.parametrize("hours", ["0", "-1", "soon", "nan", "inf"])
+def test_a_promise_that_is_no_time_is_refused(hours: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AFTERCARE_FRESH_WITHIN_HOURS", hours)
+    with pytest.raises(reader_settings.SettingInvalid, match="fresh_within_hours"):
+        reader_settings.read()
+    with pytest.raises(ValidationError):
+        Settings()
