@@ -119,6 +119,9 @@ class FakeQuery:
             "definition_version": kpi.version,
         }
 
+    def knows_first_date(self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi) -> bool:
+        return False
+
     def first_date(self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi) -> date | None:
         return self.begins
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop
 
 SEEDS = [int(seed) for seed in os.environ.get("AFTERCARE_TEST_SEEDS", "3").split(",")]
+NIGHTS = 3
 
 
 @pytest.fixture
@@ -50,10 +51,10 @@ def as_of(home: Path) -> datetime:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nights_of_random_changes_end_as_full_builds_do(home: Path, seed: int) -> None:
-    for number, instant in enumerate(instants(seed, as_of(home), nights=3)):
+    for number, instant in enumerate(instants(seed, as_of(home), nights=NIGHTS)):
         # Every fifth night brings nothing, and only as_of moves on.
         change = Changes(100 * seed + number, instant) if (seed + number) % 5 else None
-        tonight, wrong = run_night(home, instant, change)
+        tonight, wrong = run_night(home, instant, change, is_last=number == NIGHTS - 1)
         assert (tonight.changed_tables is None, wrong) == (False, [])
 
 
