@@ -303,7 +303,7 @@ def test_eight_threads_get_what_one_gets(sample_snapshot: Snapshot, slices: dict
 
     def differing(seed: int) -> int:
         order = Random(seed)
-        picked = (order.randrange(len(questions)) for _ in range(200))
+        picked = (order.randrange(len(questions)) for _ in range(60))
         return sum(not query.values(sample_snapshot, EVERYTHING, *questions[n]).equals(alone[n]) for n in picked)
 
     with ThreadPoolExecutor(8) as threads:

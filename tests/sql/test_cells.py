@@ -262,7 +262,10 @@ def test_both_bounds_enclose_the_exact_curve(n: int, censored: float, ties: int)
     ]
     with duckdb.connect() as con:
         con.execute("create table units (duration bigint, is_event boolean)")
-        con.executemany("insert into units values (?, ?)", units)
+        con.execute(
+            "insert into units select unnest(?::bigint[]), unnest(?::boolean[])",
+            list(map(list, zip(*units, strict=True))),
+        )
 
         def counted(cell: str) -> pl.DataFrame:
             return con.sql(
