@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from data_checks.gist import gist
 from ingestion.steps import reached
 from ingestion.usage import Timed
-from ingestion.warehouse import engines, last_run, ledger, models, snapshots, spark_storage
+from ingestion.warehouse import engines, last_run, ledger, migrations, models, snapshots, spark_storage
 from ingestion.warehouse.errors import AnotherRun, WarehouseBusy, WarehouseDamaged
 from ingestion.warehouse.places import Places
 
@@ -147,7 +147,10 @@ def ledger_open(places: Places) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     con = _open_ledger(places)
     try:
+        had = migrations.bring_forward(con, "warehouse", places.warehouse.name)
         ledger.create(con, "warehouse")
+        if had < migrations.VERSION:
+            con.execute("checkpoint warehouse")
         recover(con, places)
         yield con
     finally:

@@ -134,6 +134,36 @@ class WarehouseDamaged(WarehouseError):
     code = "warehouse_damaged"
 
 
+class WarehouseNewer(WarehouseError):
+    """A newer version of this program wrote the warehouse file: fields file, found, known."""
+
+    code = "warehouse_newer"
+
+
+class NothingToBackUp(WarehouseError):
+    """There is no warehouse in that home: fields home."""
+
+    code = "nothing_to_back_up"
+
+
+class BackupInside(WarehouseError):
+    """A backup was to lie in the home that it is a copy of: fields folder, home."""
+
+    code = "backup_inside"
+
+
+class BackupDamaged(WarehouseError):
+    """A backup lacks a file, or one is not what its manifest says: fields folder, file, reason."""
+
+    code = "backup_damaged"
+
+
+class BackupOlder(WarehouseError):
+    """The home has runs that the backup lacks, or cannot be read: fields home, newest, backup (run ids)."""
+
+    code = "backup_older"
+
+
 class LedgerBroken(WarehouseError):
     """Row accounting does not add up: fields file, rows_read, rows_loaded, rows_quarantined, rows_duplicate."""
 

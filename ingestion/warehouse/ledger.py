@@ -84,11 +84,6 @@ def create(con: duckdb.DuckDBPyConnection, catalog: str) -> None:
     con.execute(f"create schema if not exists {catalog}.meta")
     for table, columns in TABLES.items():
         con.execute(f"create table if not exists {catalog}.meta.{table} ({columns})")
-    # Homes made before a feed could be declared complete.
-    con.execute(f"alter table {catalog}.meta.loads add column if not exists is_full BOOLEAN")
-    # Homes made before a row held back could be released by a corrected file.
-    for column in ("released_load VARCHAR", "released_at TIMESTAMP"):
-        con.execute(f"alter table {catalog}.meta.quarantine add column if not exists {column}")
     raw.create_tables(con, catalog)
 
 

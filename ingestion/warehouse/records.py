@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from data_checks.gist import gist
-from ingestion.warehouse import engines, serving
+from ingestion.warehouse import engines, migrations, serving
 from ingestion.warehouse.errors import WarehouseDamaged
 from ingestion.warehouse.ledger import fetch
 from ingestion.warehouse.places import Places
@@ -113,6 +113,8 @@ def _ledger(home: Path) -> Iterator[tuple[duckdb.DuckDBPyConnection | None, bool
     """A reading connection to the ledger, or to the snapshot while a run holds it; None where there is neither."""
     con, is_running = _open(home)
     try:
+        if con is not None and not is_running:
+            migrations.refuse_newer(migrations.version(con), Places(home).warehouse.name)
         yield con, is_running
     finally:
         if con is not None:
