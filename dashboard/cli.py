@@ -32,6 +32,8 @@ COMMANDS = {
     "quarantine": "status",
     "retract": "publishing",
     "rollback": "publishing",
+    "backup": "safekeeping",
+    "restore": "safekeeping",
 }
 """Each command, a function of that name in a module of dashboard/commands, which only its own command imports."""
 
@@ -96,6 +98,8 @@ def explain(error: Exception) -> tuple[str, int]:
     from ingestion.warehouse.errors import (
         AnotherRun,
         AsOfTooLate,
+        BackupInside,
+        BackupOlder,
         NoSuchLoad,
         NoSuchSnapshot,
         SparkMissing,
@@ -120,6 +124,7 @@ def explain(error: Exception) -> tuple[str, int]:
 
         words = sentence(t, LANG, error.finding)
         is_usage = isinstance(error, MappingInvalid | SparkMissing | AsOfTooLate | NoSuchLoad)
+        is_usage |= isinstance(error, BackupInside | BackupOlder)
         # Without a name there is simply nothing to go back to.
         is_usage |= isinstance(error, NoSuchSnapshot) and bool(error.fields.get("run_id"))
         otherwise = shared.BUSY if isinstance(error, AnotherRun) else shared.FAILED

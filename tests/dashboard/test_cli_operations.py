@@ -223,3 +223,23 @@ def test_the_demo_goes_through(tmp_path: Path) -> None:
     again = in_a_process("demo", "--no-serve", "--home", str(tmp_path / "demo"))
     assert again.returncode == 0, again.stderr
     assert "Nothing new" in again.stdout
+
+
+def test_a_home_is_backed_up_and_restored_by_two_commands(
+    aftercare: Callable[..., Answer], home: Path, tmp_path: Path
+) -> None:
+    told = aftercare("backup", tmp_path / "backups", "--home", home)
+    assert (told.code, told.err) == (0, "")
+    (folder,) = (tmp_path / "backups").iterdir()
+    assert str(folder) in told.out
+    told = aftercare("restore", folder, "--home", tmp_path / "home")
+    assert (told.code, told.err) == (0, "")
+    assert "2025-06-01 00:00" in told.out
+    value = "kpi", "ticket_volume", "--period", "total", "--format", "json", "--home"
+    assert aftercare(*value, tmp_path / "home").json[0]["value"] == aftercare(*value, home).json[0]["value"]
+    (folder / "warehouse.duckdb").unlink()
+    told = aftercare("restore", folder, "--home", tmp_path / "home")
+    assert told.code == shared.FAILED
+    assert "warehouse.duckdb" in told.err
+    told = aftercare("backup", home / "backups", "--home", home)
+    assert told.code == shared.USAGE
