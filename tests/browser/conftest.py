@@ -20,6 +20,7 @@ from urllib.request import urlopen
 import pytest
 
 from dashboard import session
+from dashboard.commands import serve as serving
 from ingestion import pipeline
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
@@ -91,7 +92,7 @@ class Serve:
         port = free_port()
         options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
         flags = [f"--{name}={value}" for name, value in options.items()]
-        command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "dashboard" / "app.py"), *flags]
+        command = [sys.executable, "-m", "streamlit", "run", str(serving.APP), *flags]
         environment = {**os.environ, "AFTERCARE_HOME": str(home), "PYTHONPATH": str(ROOT), "AFTERCARE_LOGIN": "0"}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         base = f"http://127.0.0.1:{port}"
