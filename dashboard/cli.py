@@ -27,6 +27,7 @@ COMMANDS = {
     "kpi": "kpi",
     "passport": "passport",
     "status": "status",
+    "alerts": "alerts",
     "check": "check",
     "connect": "connect",
     "quarantine": "status",
@@ -92,6 +93,8 @@ def main() -> None:
 
 def explain(error: Exception) -> tuple[str, int]:
     """A failure in words, with its exit code."""
+    from dashboard.alerts.rules import RulesInvalid
+    from dashboard.commands import alerts
     from ingestion.errors import IngestionError, MappingInvalid
     from ingestion.reader_settings import SettingInvalid
     from ingestion.warehouse.entries import KpiEntryInvalid
@@ -117,6 +120,8 @@ def explain(error: Exception) -> tuple[str, int]:
             return _settings_words(error), shared.USAGE
     if isinstance(error, KpiQuestionInvalid):
         return t(f"findings.{error.code}", **error.fields), shared.USAGE
+    if isinstance(error, RulesInvalid):
+        return alerts.invalid(error), shared.USAGE
     if isinstance(error, KpiEntryInvalid):
         return t("findings.model_invalid", model="kpis", reason=str(error)), shared.USAGE
     if isinstance(error, IngestionError | WarehouseError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dashboard.commands import shared
+from dashboard.commands import alerts, shared
 from dashboard.commands.shared import LANG, Home, Lang, t
 from data_checks.gist import gist
 
@@ -49,12 +49,18 @@ def night(exports: Path, settings: Settings, as_of: datetime | None = None, engi
     from ingestion import pipeline
     from ingestion.progress import showing
 
-    with showing(t) as progress:
-        outcome = pipeline.run(exports, settings, as_of=as_of, engine=engine, progress=progress)
+    zone = settings.business_timezone
     try:
-        report(outcome, settings.business_timezone)
+        with showing(t) as progress:
+            outcome = pipeline.run(exports, settings, as_of=as_of, engine=engine, progress=progress)
+    except Exception as error:
+        alerts.after_run(settings.home, zone, error)
+        raise
+    try:
+        report(outcome, zone)
     except Exception as error:  # noqa: BLE001 - what is published stays so, whether or not it can be told
         typer.echo(t("cli.run.untold", verdict=outcome.verdict, error=gist(error)), err=True)
+    alerts.after_run(settings.home, zone)
     return outcome
 
 
