@@ -39,6 +39,9 @@ def compose(news: News, channel: Channel, *, is_urgent: bool) -> Message:
     signals = [f"· {_signal_line(t, channel.lang, signal)}" for signal in news.signals]
     if signals:
         lines += [t("alerts.kpi_head", count=len(signals)), *_some(t, signals, _SIGNALS), t("alerts.kpi_advice")]
+    if news.verdict is not None:
+        # Last, since what does not fit is cut at the end: a warning comes again, a signal is told once.
+        lines += _warning_lines(t, channel.lang, news.verdict)
     return Message(
         channel=channel.name,
         night=news.night,
@@ -72,17 +75,22 @@ def _verdict_lines(t: Translate, lang: str, news: News, verdict: Verdict) -> lis
         names = ("read", "loaded", "held_back", "duplicate")
         counts = {name: formats.number(count, lang) for name, count in zip(names, verdict.rows, strict=True)}
         lines.append(t("alerts.rows", files=verdict.files, **counts))
-    stops = [finding for severity, finding in verdict.findings if severity == "stop"]
-    for key, found in (("stops", stops), ("warnings", [one for _, one in verdict.findings if one not in stops])):
-        if found:
-            lines.append(t(f"alerts.{key}", count=len(found)))
-            lines += _some(t, [f"· {_short(sentence(t, lang, one))}" for one in found], _FINDINGS)
+    stops = [f"· {_short(sentence(t, lang, one))}" for severity, one in verdict.findings if severity == "stop"]
+    if stops:
+        lines += [t("alerts.stops", count=len(stops)), *_some(t, stops, _FINDINGS)]
     if verdict.verdict != "published":
         as_of = formats.instant(news.as_of, news.zone)
         lines.append(t("alerts.still", as_of=as_of) if news.as_of else t("alerts.nothing_yet"))
-    if verdict.verdict != "published" or verdict.findings:
         lines.append(t(f"alerts.advice.{verdict.verdict}"))
     return lines
+
+
+def _warning_lines(t: Translate, lang: str, verdict: Verdict) -> list[str]:
+    found = [f"· {_short(sentence(t, lang, one))}" for severity, one in verdict.findings if severity != "stop"]
+    if not found:
+        return []
+    advice = [t("alerts.advice.published")] if verdict.verdict == "published" else []
+    return [t("alerts.warnings", count=len(found)), *advice, *_some(t, found, _FINDINGS)]
 
 
 def _overdue_line(t: Translate, lang: str, overdue: Overdue, zone: str) -> str:

@@ -55,7 +55,7 @@ def send(home: Path, zone: str, now: datetime, rules: Rules, outbox: Outbox, *, 
         at_once: heed neither pauses nor quiet hours.
     """
     try:
-        with FileLock(home / LOCK, timeout=_WAIT_SECONDS):
+        with FileLock(home / LOCK, timeout=_WAIT_SECONDS, mode=0o600):
             return _send(zone, now, rules, outbox, at_once)
     except Timeout:
         return Sent(0, len(outbox.pending()), ())

@@ -97,10 +97,22 @@ def test_good_and_bad_follow_the_direction_of_the_kpi(name: str, value: float, s
 def test_a_message_fits_every_channel_and_says_what_it_leaves_out(lang: str) -> None:
     many = tuple(("warn", Finding("same_content", {"file": "工单" * 60 + str(n), "other": "b"})) for n in range(40))
     verdict = Verdict("R", "published", NIGHT, many, files=1, rows=(1, 1, 0, 0))
-    _, body, _ = told(lang, verdict=verdict, signals=(BEYOND, MISSED) * 30)
-    assert len(body.encode()) <= composing.MOST_BYTES
-    assert ("35" in body) or ("从略" in body) or ("more lines" in body)
+    subject, body, _ = told(lang, verdict=verdict, signals=(BEYOND, MISSED) * 30)
+    assert len(f"{subject}\n{body}".encode()) <= 2_048
+    assert ("从略" in body) or ("more lines" in body)
     assert all(len(line) <= 200 for line in body.splitlines())
+    _, body, _ = told(lang, verdict=verdict, signals=(BEYOND, MISSED))
+    # Warnings give way to what is told only once.
+    assert body.count(kpi("sla_response_met").label[lang]) == 2
+
+
+def test_warnings_of_a_published_night() -> None:
+    one = ("warn", Finding("same_content", {"file": "a.csv", "other": "b.csv"}))
+    _, body, _ = told("zh", verdict=Verdict("R", "published", NIGHT, (one,) * 6, files=1, rows=(1, 1, 0, 0)))
+    lines = body.splitlines()
+    assert lines[1:3] == ["提醒 6 条：", "（数据已照常发布，明细见看板“数据质量”页）"]
+    assert len(lines) == 9
+    assert lines[-1] == "……另有 1 条"
 
 
 def test_a_home_that_published_nothing_yet() -> None:
