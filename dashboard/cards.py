@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import drill, formats, readings, theme
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
+from ingestion.warehouse.kpi_bounds import is_bounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dashboard.periods import Period
     from dashboard.readings import Reading, Target
     from dashboard.session import View
+    from ingestion.warehouse.kpi_bounds import Bound
     from ingestion.warehouse.kpis import Kpi
 
 _COLOURS: Final = {"better": theme.BETTER, "worse": theme.WORSE, "unclear": theme.UNCLEAR, "none": theme.UNCLEAR}
@@ -42,6 +44,9 @@ class Card:
     target: Target | None
     course: list[float]
     partner: Partner | None = None
+    # Where the KPI would lie if the rows held back were counted; is_unbounded: nothing limits how far they move it.
+    bound: Bound | None = None
+    is_unbounded: bool = False
 
     @property
     def misses_target(self) -> bool:
@@ -62,7 +67,9 @@ def read(view: View, kpi: Kpi) -> Card:
         return Card(kpi, now, {}, None, [])
     earlier = {name: view.earlier_reading(kpi, period) for period, name in _earlier(view, kpi).items()}
     course = view.trend(kpi)["value"].drop_nulls().to_list()
-    return Card(kpi, now, earlier, view.target(kpi), course, _partner(view, kpi))
+    bound = view.bound(kpi)
+    is_unbounded = view.is_held_back(kpi) and not is_bounded(kpi)
+    return Card(kpi, now, earlier, view.target(kpi), course, _partner(view, kpi), bound, is_unbounded)
 
 
 def _earlier(view: View, kpi: Kpi) -> dict[Period, str]:
@@ -165,8 +172,27 @@ def _lines(view: View, card: Card) -> list[str]:
     lines = [*_without_history(view, card), _other_comparison(view, card), _target(view, card), _error(view, card)]
     if now.is_provisional:
         lines.append(f":orange[:material/hourglass_top:] {view.t('card.provisional')}")
-    lines.append(_counted(view, card))
+    lines += [_bound(view, card), _counted(view, card)]
     return [line for line in lines if line]
+
+
+def _bound(view: View, card: Card) -> str:
+    """What the rows held back could make of the value, and whether the target then still reads the same."""
+    bound, unit = card.bound, card.kpi.unit
+    if card.is_unbounded and card.now.is_shown:
+        return f":gray[:material/help: {view.t('card.unbounded')}]"
+    if bound is None or (bound.lower is None and bound.upper is None):
+        return ""
+    if bound.lower is not None and bound.upper is not None:
+        span = view.t("card.between", span=formats.interval(bound.lower, bound.upper, unit, view.lang))
+    elif bound.lower is not None:
+        span = view.t("card.at_least", value=formats.value(bound.lower, unit, view.lang))
+    else:
+        span = view.t("card.at_most", value=formats.value(bound.upper, unit, view.lang))
+    told = view.t("card.bound", count=formats.number(bound.held, view.lang), span=span)
+    if card.target is not None and card.target.is_crossed(bound.lower, bound.upper, card.kpi.better):
+        told = f"{told}{view.t('card.bound_crosses')}"
+    return f":orange[:material/inventory_2: {told}]"
 
 
 def _counted(view: View, card: Card) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from math import hypot, sqrt
+from math import hypot, inf, sqrt
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -82,6 +82,13 @@ class Target:
         if reading.value is None or not reading.is_shown or reading.is_doubtful or better == "neutral":
             return None
         return reading.value >= self.value if better == "higher" else reading.value <= self.value
+
+    def is_crossed(self, lower: float | None, upper: float | None, better: str) -> bool:
+        """Whether it is met at one end of an interval and missed at the other; an end that is None is open."""
+        if better == "neutral":
+            return False
+        least, most = -inf if lower is None else lower, inf if upper is None else upper
+        return least < self.value <= most if better == "higher" else least <= self.value < most
 
 
 def reaches(first_date: date | None, period: Period, counted_on: date | None, *, is_count: bool) -> bool:

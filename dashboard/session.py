@@ -20,10 +20,11 @@ import streamlit as st
 
 from dashboard import fair, kept, periods, readings, targets
 from dashboard.labels import Labels
+from dashboard.metrics import bounds, query
 from dashboard.metrics import passport as passports
-from dashboard.metrics import query
 from dashboard.metrics import restated as restatements
 from dashboard.metrics.access import Scope
+from ingestion.warehouse.kpi_bounds import Bound, datasets_of
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
 from ingestion.warehouse.views import View as Table
 
@@ -138,6 +139,21 @@ class View:
     def unsplit(self, kpi: Kpi | Table) -> tuple[str, ...]:
         """Dimensions filtered by that the KPI does not know: it has no value under this filter."""
         return tuple(name for name, _ in self.choice.where if name not in kpi.dimensions)
+
+    def bound(self, kpi: Kpi) -> Bound | None:
+        """Where the KPI would lie if the rows held back were counted; None where none could be."""
+        if not self.is_held_back(kpi) or self.unsplit(kpi):
+            return None
+        now = self.reading(kpi)
+        key = (*self._key(None), kpi.id, kpi.version, "bound")
+        sums = now.numerator or 0, now.denominator or 0
+        return _bound(key, lambda: bounds.bound(self.snapshot, self.scope, kpi, self.filter(), sums))
+
+    def is_held_back(self, kpi: Kpi) -> bool:
+        """Whether rows of the exports that the KPI counts on are held back."""
+        return not _concerned(self.snapshot.run_id, lambda: bounds.concerned(self.snapshot)).isdisjoint(
+            datasets_of(kpi)
+        )
 
     def trend(
         self, kpi: Kpi, by: Sequence[str] = (), grain: str | None = None, period: Period | None = None
@@ -296,6 +312,16 @@ def current() -> View:
 # Streamlit hashes `key` and leaves `_read` alone: the key alone decides what is the same question.
 @st.cache_data(max_entries=200, show_spinner=False)
 def _first_date(key: Key, _read: Callable[[], date | None]) -> date | None:
+    return _read()
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _bound(key: Key, _read: Callable[[], Bound | None]) -> Bound | None:
+    return _read()
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _concerned(key: str, _read: Callable[[], frozenset[str]]) -> frozenset[str]:
     return _read()
 
 

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from data_checks import gate
 from data_checks.rules import rules
-from ingestion import calendars
+from ingestion import accuracy, calendars
 from ingestion.errors import Finding
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import ledger, models, snapshots
+from ingestion.warehouse import kpi_bounds, ledger, models, snapshots
+from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,65 @@ if TYPE_CHECKING:
 
 NIGHTS_COMPARED = 7
 """How many earlier nights say what a usual number of rows is."""
+
+
+def check_accuracy(tonight: Night, landed: list[Landed]) -> None:
+    """Check the share of records taken in, per table and per KPI's own inputs. What fails stops the night."""
+    checks = tuple(accuracy.judge(landed))
+    if checks:
+        _obey(tonight, gate.GateResult(gate.EXPORTS, checks), None)
+
+
+def check_bounds(tonight: Night) -> None:
+    """Tell of every KPI whose target is met or missed depending on the rows held back, and do as its rule says.
+
+    Raises:
+        Stopped: the rule of such a KPI says stop.
+    """
+    crossing = ledger.fetch(tonight.con, "select * from meta.kpi_bounds where is_crossing order by kpi")
+    if crossing:
+        _obey(tonight, gate.GateResult(gate.MARTS, tuple(_crossing(row) for row in crossing)), None)
+    tonight.stop_if_told()
+
+
+def _crossing(row: dict[str, Any]) -> gate.CheckResult:
+    """The check that failed: a bound of the KPI lies on the other side of its target than the other."""
+    kpi = load_kpis(models.SQL_DIR / "kpis")[row["kpi"]]
+    label = rules()["bound_crosses_target"].label
+    ends = {
+        lang: _interval(row["lower"], row["upper"], kpi.unit, words)
+        for lang, words in (("zh", ("至少", "至多", "至")), ("en", ("at least", "at most", "to")))
+    }
+    goal, held = _plain(row["target"], kpi.unit), row["held_count"]
+    return gate.CheckResult(
+        stage=gate.MARTS,
+        suite=kpi.id,
+        expectation="impact_bound",
+        column="",
+        severity=kpi_bounds.load(models.SQL_DIR)[kpi.id].on_crossing,
+        success=False,
+        unexpected_count=held,
+        element_count=None,
+        code="bound_crosses_target",
+        reason_zh=f"{label['zh']}：{kpi.label['zh']}，若计入被隔离的 {held} 条，应为 {ends['zh']}；目标 {goal}",
+        reason_en=f"{label['en']}: {kpi.label['en']}, {ends['en']} with the {held} held back counted; target {goal}",
+    )
+
+
+def _interval(lower: float | None, upper: float | None, unit: str, words: tuple[str, str, str]) -> str:
+    least, most, to = words
+    if lower is None or upper is None:
+        word, end = (least, lower) if upper is None else (most, upper)
+        return f"{word} {_plain(end, unit)}"
+    return f"{_plain(lower, unit)} {to} {_plain(upper, unit)}"
+
+
+def _plain(value: float | None, unit: str) -> str:
+    """A value for the log and the ledger; pages speak of time in hours and days."""
+    if value is None:
+        return "—"
+    suffix = {"ratio": " %", "seconds": " s"}.get(unit, "")
+    return f"{100 * value if unit == 'ratio' else value:,.1f}{suffix}"
 
 
 def check_exports(tonight: Night, landed: list[Landed]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from data_checks import gate
 from data_checks.gist import gist, place
-from ingestion import drift, gates, inbox, publishing, usage
+from ingestion import bounds, drift, gates, inbox, publishing, usage
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
@@ -118,6 +118,8 @@ def _run(
         return _nothing_new(tonight, aim)
     gates.check_calendars(tonight, aim.as_of)
     publishing.build(tonight, aim, sources, engine)
+    bounds.write(tonight, aim.as_of, sources)
+    gates.check_bounds(tonight)
     gates.check_marts(tonight)
     return _outcome(tonight, publishing.publish(tonight, aim))
 
@@ -172,6 +174,7 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
             tonight.tell("warn", finding, one.load_id)
         for finding in one.faults:
             tonight.tell("stop", finding, one.load_id)
+    gates.check_accuracy(tonight, landed)
     tonight.stop_if_told()
     return landed
 
@@ -191,6 +194,7 @@ def append(tonight: Night, landed: list[Landed], sources: Mapping[str, Source]) 
             landing = f"scratch.landing.{quoted(f'{one.load_id}__waiting__{dataset}')}"
             raw.append(tonight.con, "waiting", dataset, landing, load_seq)
         ledger.record_quarantine(tonight.con, load, f"scratch.landing.{quoted(f'{one.load_id}__held')}")
+        ledger.record_told(tonight.con, one.load_id, f"scratch.landing.{quoted(f'{one.load_id}__told')}")
         ledger.record_load(tonight.con, load, one.headings)
         tonight.con.execute("commit")
         tonight.loads.append(load)

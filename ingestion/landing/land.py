@@ -13,6 +13,7 @@ from ingestion.errors import CountMismatch, DataThroughMissing, Finding, Ingesti
 from ingestion.landing import ambiguous, joins, judge, keys, through, write
 from ingestion.landing.accounting import Landed
 from ingestion.landing.normalise import type_rows
+from ingestion.landing.told import write_told
 from ingestion.sqltext import quoted
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ def _land(
         told = landed.warnings if feed.may_be_empty else landed.faults
         told.append(Finding("no_rows", {"file": landed.file}))
     write.write_held(con, catalog, landed, records.originals)
+    write_told(con, catalog, landed, typed)
     landed.warnings += write.flag_findings(con, landed)
     _tell_choice(con, landed, feed)
     landed.data_through = through.data_through(con, catalog, landed, feed, typed)

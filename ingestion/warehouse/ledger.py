@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from data_checks.contract import datasets
 from ingestion.warehouse import raw, waiting
 from ingestion.warehouse.errors import LedgerBroken, NoSuchLoad
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
     import duckdb
 
+TOLD = {
+    "happened_at": "TIMESTAMP",
+    **dict.fromkeys(("region", "channel", "ticket_id", "order_id"), "VARCHAR"),
+    **dict.fromkeys(("survey_id", "complaint_id", "customer_id"), "VARCHAR"),
+}
+"""What is kept of a record that was held back, as far as it could be read."""
+_HAPPENED = {"tickets": "created_at", "orders": "ordered_at", "complaints": "received_at", "surveys": "sent_at"}
 TABLES = {
     "runs": """run_id VARCHAR primary key, started_at TIMESTAMP, ended_at TIMESTAMP, verdict VARCHAR,
         as_of TIMESTAMP, message_code VARCHAR, definitions VARCHAR, state VARCHAR""",
@@ -29,6 +37,8 @@ TABLES = {
     "quarantine": """load_id VARCHAR, source VARCHAR, feed VARCHAR, file VARCHAR, dataset VARCHAR,
         source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR,
         released_by VARCHAR, released_load VARCHAR, released_at TIMESTAMP""",
+    "told": f"""load_id VARCHAR, dataset VARCHAR, source_row BIGINT,
+        {", ".join(f"{name} {type}" for name, type in TOLD.items())}""",
     # The headings of every file, so that the next of its feed can be compared.
     "load_columns": "load_id VARCHAR, position BIGINT, heading VARCHAR",
     "checks": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, stage VARCHAR, suite VARCHAR,
@@ -163,7 +173,7 @@ def undo_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     waiting.undo(con, run_id)
     for (load_id,) in loads:
         raw.delete_load(con, "warehouse", load_id)
-        for table in ("quarantine", "load_columns"):
+        for table in ("quarantine", "told", "load_columns"):
             con.execute(f"delete from warehouse.meta.{table} where load_id = ?", [load_id])
     for table in ("loads", "volumes", "reported", "restatements"):
         con.execute(f"delete from warehouse.meta.{table} where run_id = ?", [run_id])
@@ -179,6 +189,18 @@ def record_quarantine(con: duckdb.DuckDBPyConnection, load: Load, held_table: st
         from {held_table}""",
         [load.load_id, load.source, load.feed, load.file],
     )
+
+
+def told_columns(dataset: str) -> dict[str, str | None]:
+    """What of TOLD a row of the dataset can say, by the column that says it."""
+    own = set(datasets()[dataset].column_names)
+    columns = {name: _HAPPENED.get(dataset) if name == "happened_at" else name for name in TOLD}
+    return {name: column if column in own else None for name, column in columns.items()}
+
+
+def record_told(con: duckdb.DuckDBPyConnection, load_id: str, told_table: str) -> None:
+    """Keep what the rows held back of one load tell of themselves."""
+    con.execute(f"insert into warehouse.meta.told by name select ? as load_id, * from {told_table}", [load_id])
 
 
 def record_load(con: duckdb.DuckDBPyConnection, load: Load, headings: Sequence[str] = ()) -> None:

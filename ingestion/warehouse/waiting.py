@@ -91,7 +91,8 @@ def withdraw(con: duckdb.DuckDBPyConnection, load_id: str, namespaces: Mapping[s
     con.execute(f"create or replace temp table {GONE} (target varchar, space varchar, id varchar)")
     _remember_ids(con, f"load_id = {literal(load_id)}", namespaces)
     raw.delete_load(con, "warehouse", load_id)
-    con.execute("delete from warehouse.meta.quarantine where load_id = ?", [load_id])
+    for table in ("quarantine", "told"):
+        con.execute(f"delete from warehouse.meta.{table} where load_id = ?", [load_id])
     corrections.reopen(con, load_id)
     while True:
         _find_orphans(con, "raw", list(datasets()), namespaces, only_gone=True)

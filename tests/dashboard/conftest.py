@@ -23,7 +23,7 @@ OpenPage = Callable[..., AppTest]
 @pytest.fixture
 def fake_query(monkeypatch: pytest.MonkeyPatch) -> FakeQuery:
     fake = FakeQuery()
-    for module in ("query", "passports", "restatements"):
+    for module in ("query", "passports", "restatements", "bounds"):
         monkeypatch.setattr(session, module, fake)
     st.cache_data.clear()
     kept.frames.clear()

@@ -13,6 +13,7 @@ import polars as pl
 from dashboard.metrics.access import Scope
 from dashboard.metrics.query import Ask
 from data_checks.contract import datasets
+from ingestion.warehouse.kpi_bounds import Bound
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, periods_between
 from ingestion.warehouse.views import View, load_views
 
@@ -60,6 +61,17 @@ class FakeQuery:
     states: dict[str, tuple[str, int]] = field(default_factory=dict)
     begins: date | None = date(2015, 1, 1)
     asked: list[tuple[str, Filter]] = field(default_factory=list)
+
+    held_back: dict[str, Bound] = field(default_factory=dict)
+    held_datasets: frozenset[str] = frozenset()
+
+    def concerned(self, snapshot: FakeSnapshot) -> frozenset[str]:
+        return self.held_datasets
+
+    def bound(
+        self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi, wanted: Filter, sums: tuple[int, int]
+    ) -> Bound | None:
+        return self.held_back.get(kpi.id)
 
     def open_snapshot(self, home: Path) -> FakeSnapshot | None:
         return self.snapshot
