@@ -41,6 +41,8 @@ def bound(snapshot: Snapshot, scope: Scope, kpi: Kpi, wanted: Filter, sums: tupl
     )
     if not kpi_bounds.answers(question):
         return None
+    if not question.filter.where and question.regions is None and (written := _written(snapshot, kpi, question)):
+        return written
     held = Held(**snapshot.run(kpi_bounds.held_query(kpi, rule, question)).row(0, named=True))
     if not held.count:
         return None
@@ -51,6 +53,13 @@ def bound(snapshot: Snapshot, scope: Scope, kpi: Kpi, wanted: Filter, sums: tupl
         for at_once in (True, False)
     )
     return kpi_bounds.of_durations(kpi, at_once, never, held)
+
+
+def _written(snapshot: Snapshot, kpi: Kpi, question: Question) -> Bound | None:
+    """What the night wrote down over its default dates; None for other dates."""
+    sql = "select lower, upper, held_count from meta.kpi_bounds where kpi = ? and date_from = ? and date_to = ?"
+    found = snapshot.run(Query(sql, (kpi.id, *question.dates)))
+    return None if found.is_empty() else Bound(*found.row(0))
 
 
 def _value(snapshot: Snapshot, asked: Query) -> float | None:
