@@ -135,12 +135,14 @@ def test_a_newer_version_held_back_replaces_its_ticket_and_adds_none(desk: Desk)
     assert intervals(desk)["tickets"] == (4.0, 5.0, 1, None)
 
 
-def test_a_corrected_row_leaves_no_bound(desk: Desk) -> None:
-    desk.export("01", *GOOD, BAD)
+def test_a_corrected_row_is_bounded_no_more(desk: Desk) -> None:
+    other = "G 05-99T00:00 05-06T00:00 - chat"
+    desk.export("01", *GOOD, BAD, other)
     run(desk)
+    assert intervals(desk)["tickets"] == (3.0, 5.0, 2, None)
     desk.export("03", "D 05-05T00:00 05-06T00:00 - chat")
     run(desk)
-    assert intervals(desk) == {}
+    assert intervals(desk)["tickets"] == (4.0, 5.0, 1, None)
 
 
 @pytest.mark.parametrize(("target", "verdict"), [(0.6, "stopped"), (0.75, "stopped"), (0.5, "published")])
