@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -46,7 +47,7 @@ class Rule:
     reads: tuple[str, ...]
     dated: str = "any"
     sliced: tuple[str, ...] = ()
-    others: bool = False
+    others: int = 0
     on_crossing: str = "warn"
 
     @property
@@ -149,16 +150,19 @@ def held_query(kpi: Kpi, rule: Rule, question: Question) -> Query:
     fits, fit_binds = _fits(rule, question)
     inside, inside_binds = _inside(kpi, question)
     stays = "now.is_inside" if rule.dated == "period" else "true"
-    turning = "count(*) filter (where has_own) + (select count(*) from nameless)" if rule.others else "0"
+    near, near_binds = _near(rule, question)
+    turning = "count(*) filter (where has_own and is_near) + (select count(*) from nameless where is_near)"
     sql = f"""
 with held as (
-    select unit_no, row_no, dataset = {literal(rule.own)} as is_own, {fits} as is_fitting
+    select unit_no, row_no, dataset = {literal(rule.own)} as is_own, {fits} as is_fitting,
+        {near} as is_near
     from meta.held_units
     where unit = {literal(rule.unit)} and list_contains(?::varchar[], dataset)
 ),
-nameless as (select distinct row_no, is_fitting from held where unit_no is null),
+nameless as (select distinct row_no, is_fitting, is_near from held where unit_no is null),
 known as (
-    select unit_no, bool_or(is_own) as has_own, bool_or(is_own and is_fitting) as is_fitting
+    select unit_no, bool_or(is_own) as has_own, bool_or(is_own and is_fitting) as is_fitting,
+        bool_or(is_own and is_near) as is_near
     from held where unit_no is not null group by unit_no
 ),
 now as (
@@ -168,7 +172,7 @@ now as (
     group by unit_no
 ),
 placed as (
-    select has_own, coalesce(now.is_counted, false) as is_counted, coalesce(now.value, 0) as value,
+    select has_own, is_near, coalesce(now.is_counted, false) as is_counted, coalesce(now.value, 0) as value,
         -- A row that only tells more of a unit leaves it where it is.
         case when has_own then is_fitting when now.unit_no is null then true else {stays} end as is_fitting
     from known left join now using (unit_no)
@@ -182,7 +186,7 @@ select
     (select count(*) from nameless where is_fitting) as unknown,
     {turning} as turning
 from placed"""
-    return Query(sql, (*fit_binds, list(rule.reads), *inside_binds))
+    return Query(sql, (*fit_binds, *near_binds, list(rule.reads), *inside_binds))
 
 
 def _days(rule: Rule, question: Question) -> tuple[str, tuple[object, ...]]:
@@ -205,6 +209,15 @@ def _fits(rule: Rule, question: Question) -> tuple[str, tuple[object, ...]]:
             conditions.append(f"({name} is null or list_contains(?::varchar[], {name}))")
             binds = (*binds, values)
     return " and ".join(conditions), binds
+
+
+def _near(rule: Rule, question: Question) -> tuple[str, tuple[object, ...]]:
+    """Whether a held-back row may lie so near that it decides about a unit of the period, in whatever slice."""
+    if not rule.others:
+        return "false", ()
+    first, last = question.dates
+    span = timedelta(days=rule.others)
+    return "(day is null or day between ? and ?)", (first - span, last + span)
 
 
 def _inside(kpi: Kpi, question: Question) -> tuple[str, tuple[object, ...]]:

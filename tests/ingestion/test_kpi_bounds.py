@@ -337,11 +337,19 @@ def test_no_outcome_of_a_share_lies_outside_where_every_event_was_seen(seed: int
 def test_a_unit_that_may_decide_about_another_counts_twice() -> None:
     world = World(tuple(Unit(FIRST, "北京", value) for value in (1, 1, 1, 0)), (Row(9),))
     _, alone = asked(world, kpi("ratio"), None)
-    _, both = asked(world, kpi("ratio"), None, replace(RULE, others=True))
+    _, both = asked(world, kpi("ratio"), None, replace(RULE, others=30))
     assert alone is not None
     assert both is not None
     assert (alone.lower, alone.upper) == (3 / 5, 4 / 5)
     assert (both.lower, both.upper) == (2 / 5, 1.0)
+
+
+def test_a_unit_of_long_ago_decides_about_none_of_the_period() -> None:
+    there = tuple(Unit(FIRST, "北京", value) for value in (1, 1, 1, 0))
+    for days, bound in ((10, None), (11, Bound(2 / 4, 4 / 4, 1))):
+        world = World(there, (Row(9, day=BEFORE),))
+        found = asked(world, kpi("ratio"), None, replace(RULE, others=days))
+        assert (found[1] if found[0].count else None) == bound
 
 
 def test_a_row_that_is_held_back_twice_is_one_unit() -> None:
