@@ -24,7 +24,8 @@ THREADS, PROCESSES, KEPT = 20, 3, 7
 BEGUN = datetime(2025, 6, 1)
 
 # Every table of a snapshot says which run it is of, so that a mixture cannot pass for one of them. Readers pause as
-# people do; every tenth read is a question that is still being answered while the next snapshots are published.
+# people do; every tenth read is a question that is still being answered while four more snapshots are published, and
+# by then the process has let go of the connection it runs on; its 18 MB are more than DuckDB hands over ahead.
 READER = """
 import json, sys, threading, time
 from pathlib import Path
@@ -43,19 +44,19 @@ def once(number, last):
     for table in TABLES:
         found.update(shown.run(Query(f"select distinct run_id from {table}", ()))["run_id"].to_list())
         time.sleep(0.01)
-    if number % 10 == 0:
+    if number % 10 == 1:
         cursor = query._cursor(shown.file)
-        cursor.execute("select run_id from core.fct_tickets")
+        cursor.execute("select run_id, repeat(run_id, 60) from core.fct_tickets")
         found.add(cursor.fetchone()[0])
-        time.sleep(1.5)
+        time.sleep(4.5)
         rest = cursor.fetchall()
         cursor.close()
-        found.update(run_id for (run_id,) in rest)
+        found.update(run_id for run_id, _ in rest)
         if len(rest) != int(sys.argv[3]) - 1:
             found.add(f"{len(rest)} rows")
     with lock:
         told["reads"] += 1
-        told["long"] += number % 10 == 0
+        told["long"] += number % 10 == 1
         told["seen"].add(shown.run_id)
         if found != {shown.run_id}:
             told["mixed"].append([shown.run_id, sorted(found)])
@@ -73,6 +74,8 @@ def read():
             with lock:
                 told["errors"].append(f"{type(error).__name__}: {error}")
         time.sleep(0.05)
+    # Who was in the middle of a long question when publishing ended, too, has to see the newest now.
+    once(0, last)
 
 everyone = [threading.Thread(target=read) for _ in range(threads)]
 [one.start() for one in everyone]
@@ -127,7 +130,6 @@ def test_no_reader_fails_or_sees_two_snapshots_at_once(tmp_path: Path, seconds: 
         at = time.monotonic()
         newest = publish(tmp_path, number)
         took.append(time.monotonic() - at)
-    time.sleep(2)
     told = []
     for each in readers:
         out, err = each.communicate(timeout=60)
@@ -139,6 +141,6 @@ def test_no_reader_fails_or_sees_two_snapshots_at_once(tmp_path: Path, seconds: 
         assert (one["errors"], one["mixed"], one["back"]) == ([], [], [])
         assert one["last"] == newest, "a reader was left behind on an older snapshot"
         assert one["long"] >= 1
-        assert one["seen"] >= 3
-    assert told[0]["seen"] >= number // 2
+        assert one["seen"] >= 2
+    assert told[0]["seen"] >= number // 3
     assert len(snapshots.kept(tmp_path)) == KEPT
