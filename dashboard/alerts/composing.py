@@ -121,7 +121,7 @@ def _signal_line(t: Translate, lang: str, signal: Signal) -> str:
     if isinstance(signal, TargetMissed):
         sign = "≥" if kpi.better == "higher" else "≤"
         target = f"{sign} {formats.value(signal.target, kpi.unit, lang)}"
-        since = _period(signal.since, signal.period)
+        since = f"{signal.since:%Y-%m}" if signal.period == "month" else formats.day(signal.since)
         key = "alerts.missed_longer" if signal.or_longer else "alerts.missed"
         periods = t(f"alerts.periods.{signal.period}")
         return t(key, **told, target=target, since=since, count=signal.count, periods=periods)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -104,6 +105,16 @@ def test_a_message_fits_every_channel_and_says_what_it_leaves_out(lang: str) -> 
     _, body, _ = told(lang, verdict=verdict, signals=(BEYOND, MISSED))
     # Warnings give way to what is told only once.
     assert body.count(kpi("sla_response_met").label[lang]) == 2
+
+
+def test_weeks_in_a_row_are_told_from_their_first_day() -> None:
+    weeks = replace(MISSED, period="week", start=date(2025, 6, 16), since=date(2025, 6, 2), or_longer=True)
+    _, body, _ = told("zh", signals=(weeks,))
+    label = kpi("sla_response_met").label["zh"]
+    expected = (
+        f"{label} 至少自 2025-06-02 起，连续 3 周未达标（目标 ≥ 95.0%），最近 2025-06-16 – 2025-06-22 为 71.2%。"
+    )
+    assert body.splitlines()[1] == f"· {expected}"
 
 
 def test_warnings_of_a_published_night() -> None:
