@@ -18,6 +18,7 @@ from dashboard.alerts.rules import Channel, Rules
 from dashboard.metrics import query
 from ingestion.errors import Finding
 from ingestion.warehouse import records, snapshots
+from ingestion.warehouse.errors import WarehouseError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,8 +80,13 @@ def notice(
     Args:
         failure: why a run failed of which the ledger knows nothing, since it read nothing.
     """
-    published = snapshots.published(home)
-    verdict = _verdict(home, zone)
+    published, verdict = None, None
+    try:
+        published = snapshots.published(home)
+        verdict = _verdict(home, zone)
+    except WarehouseError as error:
+        # What cannot be read cannot be renewed either: a night is lost that the ledger will never name.
+        failure = failure or error.finding
     if failure is not None:
         verdict = Verdict("", "failed", night_of(now, zone), (("stop", failure),))
     news = News(

@@ -184,6 +184,19 @@ def test_a_run_that_reads_nothing_for_a_wrong_mapping_is_told_once(
     assert len(hook.got) == 2
 
 
+@pytest.mark.parametrize("damaged", ["warehouse.duckdb", "published.json"])
+def test_a_home_that_cannot_be_read_is_told_once(
+    shop: Shop, hook: Hook, clock: Clock, aftercare: Aftercare, damaged: str
+) -> None:
+    aftercare("run", shop.exports, "--home", shop.home)
+    clock.on(days=1)
+    (shop.home / damaged).write_bytes(b"\x00 no database, no json" * 1000)
+    assert aftercare("run", shop.exports, "--home", shop.home).code == shared.FAILED
+    aftercare("alerts", "--home", shop.home)
+    assert hook.subjects[1:] == ["The nightly run failed, nothing new published"]
+    assert damaged in hook.got[-1]["message"]
+
+
 def test_overdue_data_are_told_once_a_night(shop: Shop, hook: Hook, clock: Clock, aftercare: Aftercare) -> None:
     rules(shop, "[freshness]\nhours = 36")
     aftercare("run", shop.exports, "--home", shop.home)
