@@ -1,4 +1,4 @@
-"""A copy of a home from which another can be made: the warehouse, the owner's mappings, what readers see.
+"""A copy of a home from which another can be made: the warehouse, the owner's mappings and rules, what readers see.
 
 A backup is a folder of its own below the one given, complete or not there at all: it gets its name last. Everything
 in it has its hash in the manifest, and nothing is restored that has another. What is not in it follows from the rest
@@ -110,6 +110,8 @@ def _free(folder: Path) -> Path:
 def _named(places: Places) -> Iterator[Path]:
     """Paths below home of all that belongs into a backup, the pointer last."""
     yield places.warehouse.relative_to(places.home)
+    if places.alert_rules.is_file():
+        yield places.alert_rules.relative_to(places.home)
     if places.mappings.is_dir():
         yield from (file.relative_to(places.home) for file in sorted(places.mappings.rglob("*")) if file.is_file())
     current = snapshots.published(places.home)

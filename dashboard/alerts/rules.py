@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from dashboard.i18n import LANGUAGES
 from ingestion.warehouse import kpis
+from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,7 +98,7 @@ def read(home: Path) -> Rules | None:
         RulesInvalid: it cannot be followed as a whole; none of it is.
     """
     try:
-        text = (home / FILE).read_text(encoding="utf-8-sig")
+        text = Places(home).alert_rules.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         return None
     except UnicodeDecodeError as error:

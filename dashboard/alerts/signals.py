@@ -143,7 +143,7 @@ def beyond_limits(snapshot: Snapshot, kpi: Kpi, rule: KpiRule, known: Sequence[P
 
 def target_missed(snapshot: Snapshot, kpi: Kpi, rule: KpiRule, known: Sequence[Point]) -> TargetMissed | None:
     """The newest points, where as many as the rule asks for follow on each other and miss their own day's target."""
-    published = query.meta(snapshot, "targets")
+    published = targets.by_kpi(query.meta(snapshot, "targets"))
     missed: list[Point] = []
     aim: Target | None = None
     for point in reversed(known):

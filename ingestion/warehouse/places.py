@@ -43,6 +43,11 @@ class Places:
         return self.home / "mappings"
 
     @property
+    def alert_rules(self) -> Path:
+        """The owner's word on who is told what (dashboard/alerts)."""
+        return self.home / "alerts.toml"
+
+    @property
     def scratch(self) -> Path:
         """Everything of a run that nobody needs once it ends; emptied when the next one starts."""
         return self.home / "tmp"

@@ -54,6 +54,7 @@ def everything(home: Path) -> dict[str, bytes]:
 
 def test_an_empty_home_becomes_what_was_backed_up_and_goes_on(shop_kept: Shop) -> None:
     content = shop_kept.content()
+    (shop_kept.home / "alerts.toml").write_text("# nobody yet\n", encoding="utf-8")
     made = backup.back_up(shop_kept.home, shop_kept.root / "more")
     moved = replace(shop_kept, root=shop_kept.root / "elsewhere")
     shutil.copytree(shop_kept.exports, moved.exports)
@@ -65,6 +66,7 @@ def test_an_empty_home_becomes_what_was_backed_up_and_goes_on(shop_kept: Shop) -
     assert served.instead_of is None
     assert moved.ledger("select count(*) from raw.tickets") == [(3,)]
     assert (moved.home / "mappings" / "shop" / "source.toml").is_file()
+    assert (moved.home / "alerts.toml").is_file()
     assert moved.night().verdict == "nothing_new"
     moved.tickets("0603", ("T004", "C002", "2025-06-03 10:00:00"))
     assert moved.night().verdict == "published"
