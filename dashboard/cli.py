@@ -99,7 +99,6 @@ def explain(error: Exception) -> tuple[str, int]:
     from ingestion.reader_settings import SettingInvalid
     from ingestion.warehouse.entries import KpiEntryInvalid
     from ingestion.warehouse.errors import (
-        AnotherRun,
         AsOfTooLate,
         BackupInside,
         BackupOlder,
@@ -132,8 +131,7 @@ def explain(error: Exception) -> tuple[str, int]:
         is_usage |= isinstance(error, BackupInside | BackupOlder)
         # Without a name there is simply nothing to go back to.
         is_usage |= isinstance(error, NoSuchSnapshot) and bool(error.fields.get("run_id"))
-        otherwise = shared.BUSY if isinstance(error, AnotherRun) else shared.FAILED
-        return f"{words}\n{_state()}", shared.USAGE if is_usage else otherwise
+        return f"{words}\n{_state()}", shared.USAGE if is_usage else shared.FAILED
     if os.environ.get("AFTERCARE_DEBUG"):
         traceback.print_exception(error)
     said = [_storage_words(error) or t("cli.unexpected", error=gist(error)), _state(), _last_log()]

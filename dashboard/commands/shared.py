@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from ingestion.reader_settings import ReaderSettings
     from ingestion.settings import Settings
 
-PUBLISHED, STOPPED, USAGE, FAILED, BUSY = 0, 1, 2, 3, 4
-"""Exit codes: published or nothing new; stopped by the gate; wrong usage or settings; anything else; another run
-holds the home."""
+PUBLISHED, STOPPED, USAGE, FAILED = 0, 1, 2, 3
+"""Exit codes: published or nothing new; stopped by the gate; wrong usage or settings; anything else, also that
+another run holds the home."""
 
 NAMES_SHOWN = 40
 

@@ -129,8 +129,8 @@ def test_a_second_run_is_told_that_one_is_going_on(aftercare: Callable[..., Answ
     (tmp_path / "exports").mkdir()
     with FileLock(tmp_path / "home" / "run.lock"):
         told = aftercare("run", tmp_path / "exports", "--home", tmp_path / "home")
-        assert aftercare("rollback", "--home", tmp_path / "home").code == shared.BUSY
-    assert told.code == shared.BUSY == 4
+        assert aftercare("rollback", "--home", tmp_path / "home").code == shared.FAILED
+    assert told.code == shared.FAILED == 3
     assert str(tmp_path / "home") in told.err
     assert "Traceback" not in told.err
 
