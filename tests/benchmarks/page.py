@@ -29,7 +29,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import app as dashboard_app
 from dashboard import kept
 from dashboard.i18n import translator
-from dashboard.metrics import query
+from dashboard.metrics import bounds, query
 from dashboard.metrics.access import Scope
 from dashboard.metrics.asked import side_by_side
 from ingestion.warehouse import kpi_sql
@@ -55,6 +55,8 @@ STEPS = ("first", "filtered", "repeated")
 ROUTES = ("cells", "constants", "facts")
 ASKED = ("values_together", "sums", "curve", "rows", "view", "meta", "dimension_values", "first_date")
 """What pages ask of a snapshot, by the functions of dashboard.metrics.query."""
+BOUNDS = ("concerned", "bound")
+"""The same of dashboard.metrics.bounds."""
 SLICE = "channel"
 """The slice that the change of the filter picks the most frequent value of."""
 
@@ -128,6 +130,8 @@ def reading(reads: Reads, route: str) -> Iterator[None]:
         patches.enter_context(patch.object(query.Snapshot, "run", lambda snapshot, asked: reads.run(snapshot, asked)))
         for name in ASKED:
             patches.enter_context(patch.object(query, name, reads.question(name, getattr(query, name))))
+        for name in BOUNDS:
+            patches.enter_context(patch.object(bounds, name, reads.question(name, getattr(bounds, name))))
         if route == "facts":
             patches.enter_context(patch.object(query.Snapshot, "cells", ()))
             patches.enter_context(patch.object(query.Snapshot, "first_dates", {}))
