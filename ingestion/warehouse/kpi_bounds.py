@@ -332,8 +332,13 @@ def duration_query(kpi: Kpi, rule: Rule, question: Question, held: Held, *, at_o
     return Query(found.sql, (*fact_binds, *binds, day, count, *found.binds))
 
 
-def of_durations(kpi: Kpi, at_once: float | None, never: float | None, held: Held) -> Bound:
-    """A time is shortest with all events at once; a share of those who had it is largest then."""
+def of_durations(kpi: Kpi, at_once: float | None, never: float | None, held: Held) -> Bound | None:
+    """A time is shortest with all events at once; a share of those who had it is largest then.
+
+    None: the time is not reached even with all of them at once, whatever was held back.
+    """
+    if at_once is None and never is None:
+        return None
     if kpi.kind == "km_time":
         return Bound(at_once, never, held.count)
     return Bound(never, at_once, held.count)

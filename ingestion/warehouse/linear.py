@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from ingestion.warehouse.models import Model
     from ingestion.warehouse.touched import Touched
 
-_LOOKS_AROUND = (exp.Group, exp.Distinct, exp.Window, exp.AggFunc, exp.SetOperation, exp.Limit, exp.Offset, exp.Fetch)
+_LOOKS_AROUND = (
+    *(exp.Group, exp.Distinct, exp.Window, exp.AggFunc, exp.SetOperation, exp.Limit, exp.Offset, exp.Fetch),
+    # What sqlglot does not know by name may be an aggregate; a sample is another one each time.
+    *(exp.Anonymous, exp.TableSample, exp.Rand),
+)
 _JOINS = frozenset({"", "INNER", "CROSS", "LEFT"})
 # Where a table stands in the text -> whether its branch is linear in it.
 Branch = dict[int, bool]
@@ -58,7 +62,7 @@ def _read(text: exp.Expr) -> list[Branch] | None:
 def _selects(text: exp.Expr) -> Iterator[exp.Expr]:
     if not isinstance(text, exp.Union):
         yield text
-    elif text.args.get("distinct") or text.args.get("by_name") or text.args.get("limit"):
+    elif text.args.get("distinct") or text.args.get("by_name") or text.args.get("limit") or text.args.get("offset"):
         raise _NotLinear
     else:
         yield from _selects(text.this)
@@ -72,13 +76,19 @@ def _sources(select: exp.Expr, ctes: dict[str, exp.Expr], *, is_linear: bool) ->
     joins = body.args.get("joins") or []
     # A table that stands neither in FROM nor in a JOIN is read within an expression.
     is_plain = isinstance(body, exp.Select) and body.find(*_LOOKS_AROUND) is None
-    if not is_plain or sum(1 for _ in body.find_all(exp.Table)) != 1 + len(joins):
+    if not is_plain or sum(1 for _ in body.find_all(exp.Table)) != 1 + len(joins) or _takes_rows_whole(body):
         raise _NotLinear
     yield from _of_source(body.args["from_"].this, ctes, is_linear=is_linear)
     for join in joins:
         if {join.side, join.kind} - _JOINS or join.method:
             raise _NotLinear
         yield from _of_source(join.this, ctes, is_linear=is_linear and join.side != "LEFT")
+
+
+def _takes_rows_whole(body: exp.Expr) -> bool:
+    """Whether a table's name stands for a whole row: then columns count that the text does not name."""
+    named = {table.alias_or_name for table in body.find_all(exp.Table)}
+    return any(column.name in named for column in body.find_all(exp.Column) if not column.table)
 
 
 def _of_source(source: exp.Expr, ctes: dict[str, exp.Expr], *, is_linear: bool) -> Iterator[tuple[int, bool]]:
@@ -102,7 +112,11 @@ def differ(model: Model, touched: Touched) -> bool | None:
     except duckdb.BinderException:
         # A star hands on columns that the text does not name.
         touched.with_all_columns.add(model.name)
-    return view.differ() if view.is_told_for_less() else None
+    try:
+        return view.differ() if view.is_told_for_less() else None
+    except duckdb.BinderException:
+        # The text names its tables in a way that other rows cannot be put in their place.
+        return None
 
 
 class _View:

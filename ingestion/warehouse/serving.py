@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingestion.warehouse import snapshots
-from ingestion.warehouse.errors import SnapshotDamaged
+from ingestion.warehouse.errors import NoSuchSnapshot, PointerDamaged, SnapshotDamaged
 from ingestion.warehouse.files import sha256
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def serve(home: Path) -> Served | None:
 def _before(home: Path, damaged: Published, found: str) -> Served:
     for run_id in reversed(snapshots.kept(home)):
         if run_id < damaged.run_id:
-            earlier = snapshots.snapshot(home, run_id)
+            try:
+                earlier = snapshots.snapshot(home, run_id)
+            except (NoSuchSnapshot, PointerDamaged):
+                # Pruned meanwhile, or its record is damaged too: there may be one before it.
+                continue
             if earlier.schema_version == snapshots.SCHEMA_VERSION and not (
                 fault(earlier.seal) or hashed(earlier.seal)
             ):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,11 +102,16 @@ def snapshot(home: Path, run_id: str) -> Snapshot:
 
     Raises:
         NoSuchSnapshot: it is not kept.
+        PointerDamaged: its record is there but is not ours.
     """
-    told = _read(Places(home).record(run_id))
+    record = Places(home).record(run_id)
+    told = _read(record)
     if told is None:
         raise NoSuchSnapshot(run_id=run_id, kept=", ".join(kept(home)))
-    return Snapshot(**_fields(home, told))
+    try:
+        return Snapshot(**_fields(home, told))
+    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        raise PointerDamaged(file=str(record)) from error
 
 
 def _read(file: Path) -> dict[str, Any] | None:
@@ -260,7 +266,11 @@ def _last_of_days(home: Path, known: Sequence[str], days: int, zone: ZoneInfo) -
     if not days:
         return set()
     today = now().replace(tzinfo=UTC).astimezone(zone).date()
-    instants = {run_id: snapshot(home, run_id).published_at for run_id in known}
+    instants = {}
+    for run_id in known:
+        # A record that cannot be read says no day: its files stay only as one of the newest.
+        with suppress(PointerDamaged):
+            instants[run_id] = snapshot(home, run_id).published_at
     of_days = {at.replace(tzinfo=UTC).astimezone(zone).date(): run_id for run_id, at in sorted(instants.items())}
     return {run_id for day, run_id in of_days.items() if (today - day).days <= days}
 

@@ -92,7 +92,7 @@ def ran(script: str, machine: dict[str, str]) -> subprocess.CompletedProcess[str
 
 
 def test_cron_understands_its_lines() -> None:
-    assert len(cron_lines()) == 2
+    assert len(cron_lines()) == 3
     for when, who, what in cron_lines():
         assert who == "aftercare"
         assert "%" not in what, "cron takes % for the end of the line"
@@ -104,10 +104,11 @@ def test_cron_understands_its_lines() -> None:
 
 @pytest.mark.slow
 def test_crons_lines_are_silent_unless_something_is_wrong(machine: dict[str, str]) -> None:
-    (_, _, night), (_, _, look) = cron_lines()
+    (_, _, night), (_, _, look), (_, _, send) = cron_lines()
     done = ran(night, machine)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert "Nothing is published" in ran(look, machine).stdout
+    assert (ran(send, machine).stdout, ran(send, machine).stderr) == ("", "")
     elsewhere = {**machine, "/srv/exports": f"{machine['/srv/exports']}-that-are-not-there"}
     assert "that-are-not-there" in ran(night, elsewhere).stdout
 

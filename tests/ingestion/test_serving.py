@@ -15,6 +15,7 @@ from dashboard.metrics import query
 from dashboard.metrics.query import Query
 from ingestion.warehouse import serving, snapshots
 from ingestion.warehouse.errors import SnapshotDamaged
+from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +140,22 @@ def test_where_nothing_is_sound_it_is_said(two_nights: Shop) -> None:
         flip(snapshots.snapshot(two_nights.home, run_id).seal)
     with pytest.raises(SnapshotDamaged):
         serving.serve(two_nights.home)
+
+
+@pytest.mark.parametrize("record", ["{tru", "{}"])
+def test_a_broken_record_hides_no_sound_snapshot_before_it(two_nights: Shop, record: str) -> None:
+    first = published(two_nights).run_id
+    for number in (1, 2):
+        two_nights.tickets(f"061{number}", (f"T1{number}", "C002", f"2025-06-1{number} 10:00:00"))
+        assert two_nights.night().verdict == "published"
+    newest = published(two_nights)
+    middle = [one for one in snapshots.kept(two_nights.home) if first < one < newest.run_id]
+    Places(two_nights.home).record(middle[0]).write_text(record, encoding="utf-8")
+    assert snapshots.prune(two_nights.home, 9, days=7) == []
+    flip(newest.seal)
+    served = serving.serve(two_nights.home)
+    assert served is not None
+    assert served.snapshot.run_id == first
 
 
 def test_the_next_run_publishes_the_same_numbers_anew(two_nights: Shop) -> None:
