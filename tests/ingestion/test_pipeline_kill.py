@@ -27,7 +27,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 STEPS = (
     *("recovered", "run_recorded", "looked", "landed_file", "references_judged", "exports_checked"),
     *("load_appended", "waiting_judged", "build_begun", "model_built", "cells_built", "built"),
-    *("marts_checked", "records_written"),
+    *("bounds_written", "marts_checked", "records_written"),
     "values_reported",
     *("people_written", "build_closed", "kept_renamed", "kept_recorded"),
     *("snapshot_synced", "snapshot_renamed", "people_synced", "people_renamed"),

@@ -113,7 +113,7 @@ def test_a_gate_that_checked_nothing_stops_the_night(shop: Shop, monkeypatch: py
 
 
 def test_what_cannot_be_pruned_is_only_told(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(*_: object) -> None:
+    def denied(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(snapshots, "prune", denied)
