@@ -181,7 +181,7 @@ def _bound(view: View, card: Card) -> str:
     bound, unit = card.bound, card.kpi.unit
     if card.is_unbounded and card.now.is_shown:
         return f":gray[:material/help: {view.t('card.unbounded')}]"
-    if bound is None or (bound.lower is None and bound.upper is None):
+    if bound is None:
         return ""
     if bound.lower is not None and bound.upper is not None:
         span = view.t("card.between", span=formats.interval(bound.lower, bound.upper, unit, view.lang))

@@ -88,8 +88,8 @@ def _plain(value: float | None, unit: str) -> str:
     """A value for the log and the ledger; pages speak of time in hours and days."""
     if value is None:
         return "—"
-    suffix = {"ratio": " %", "seconds": " s"}.get(unit, "")
-    return f"{100 * value if unit == 'ratio' else value:,.1f}{suffix}"
+    # A few rows of many move a share by hundredths of a per cent: both ends would read like the target.
+    return {"ratio": f"{100 * value:,.2f} %", "seconds": f"{value:,.0f} s"}.get(unit, f"{value:,.1f}")
 
 
 def check_exports(tonight: Night, landed: list[Landed]) -> None:

@@ -5,7 +5,7 @@ It answers as dashboard.metrics.query does; `states` and `values` of single KPIs
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -16,8 +16,8 @@ from data_checks.contract import datasets
 from ingestion.warehouse.kpi_bounds import Bound
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis, periods_between
 from ingestion.warehouse.views import View, load_views
+from tests.dashboard.fake_meta import AS_OF, META
 
-AS_OF = datetime(2025, 6, 30, 16, 0)
 VALUES = {"number": 3.5, "ratio": 0.873, "seconds": 8_100.0, "count": 12_345.0, "score": 4.21, "points": 32.5}
 WIDTHS = {"number": 0.5, "ratio": 0.01, "seconds": 300.0, "score": 0.05, "points": 4.0}
 OPTIONS = {
@@ -61,7 +61,6 @@ class FakeQuery:
     states: dict[str, tuple[str, int]] = field(default_factory=dict)
     begins: date | None = date(2015, 1, 1)
     asked: list[tuple[str, Filter]] = field(default_factory=list)
-
     held_back: dict[str, Bound] = field(default_factory=dict)
     held_datasets: frozenset[str] = frozenset()
 
@@ -313,95 +312,5 @@ MARTS = {
             "tier_to": ["standard", "vip", "vip", "lost"],
             "customer_count": [900, 30, 95, 5],
         }
-    ),
-}
-
-_LOADED = datetime(2025, 7, 1, 1, 0, tzinfo=UTC).replace(tzinfo=None)
-META = {
-    "targets": pl.DataFrame(
-        {
-            "kpi": ["sla_response_met", "dispatch_within_1h", "dispatch_within_1h"],
-            "scope_dimension": [None, None, "channel"],
-            "scope_value": [None, None, "chat"],
-            "stage": [None, None, None],
-            "kind": ["absolute", "absolute", "absolute"],
-            "value": ["0.90", "0.80", "0.99"],
-            "operator": [">=", ">=", ">="],
-            "valid_from": ["2000-01-01"] * 3,
-            "valid_to": [None, None, None],
-            "document": ["000", "001", "001"],
-            "quote": ["响应及时率", "派单≤1小时", "派单≤1小时"],
-        },
-        schema_overrides={"stage": pl.String, "valid_to": pl.String},
-    ),
-    "loads": pl.DataFrame(
-        {
-            "source": ["sample"],
-            "feed": ["tickets"],
-            "file": ["tickets-2025-06-30.csv"],
-            "rows_read": [1_000],
-            "rows_loaded": [985],
-            "rows_quarantined": [10],
-            "rows_duplicate": [5],
-            "state": ["loaded"],
-            "loaded_at": [_LOADED],
-        }
-    ),
-    "quarantine": pl.DataFrame(
-        {
-            "source": ["sample"] * 3,
-            "feed": ["tickets"] * 3,
-            "file": ["tickets-2025-06-30.csv"] * 3,
-            "dataset": ["tickets"] * 3,
-            "source_row": [3, 9, 12],
-            "column_name": ["ticket_id", "created_at", "created_at"],
-            "code": ["bad_id", "bad_datetime", "bad_datetime"],
-        }
-    ),
-    "released": pl.DataFrame(
-        {
-            "source_row": [4, 5],
-            "code": ["bad_id", "orphan_customer"],
-            "released_load": ["20250701T000000-001", None],
-            "released_at": [_LOADED] * 2,
-        }
-    ),
-    "disagreements": pl.DataFrame(
-        {
-            "column_name": ["segment", "tier"],
-            "believed_source": ["crm", "crm"],
-            "other_source": ["shop", "shop"],
-            "shared_count": [7_043, 400],
-            "differing_count": [265, 0],
-        }
-    ),
-    "checks": pl.DataFrame(
-        {
-            "stage": ["exports", "marts"],
-            "suite": ["exports.tickets", "marts"],
-            "expectation": ["ExpectColumnValuesToNotBeNull", "ExpectTableRowCountToBeBetween"],
-            "column_name": ["ticket_id", None],
-            "severity": ["warning", "critical"],
-            "success": [False, True],
-            "unexpected_count": [3, 0],
-            "element_count": [1_000, 1],
-            "reason_zh": ["必填项为空", ""],
-            "reason_en": ["A required value is missing", ""],
-        }
-    ),
-    "findings": pl.DataFrame(
-        {"code": ["unmatched_file"], "severity": ["warn"], "fields": ['{"file": "sample/new.csv"}']}
-    ),
-    "runs": pl.DataFrame(
-        {
-            "run_id": ["20250701T000000"],
-            "started_at": [_LOADED],
-            "ended_at": [_LOADED],
-            "verdict": ["published"],
-            "as_of": [AS_OF],
-        }
-    ),
-    "datasets": pl.DataFrame(
-        {"dataset": ["tickets", "orders"], "source": ["sample", "sample"], "row_count": [985, 400]}
     ),
 }

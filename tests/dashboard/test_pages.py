@@ -12,7 +12,8 @@ from dashboard import session
 from dashboard.metrics.query import NoSuchTable
 from dashboard.readings import Target
 from tests.dashboard.conftest import OpenPage
-from tests.dashboard.fakes import ALL_DATASETS, META, FakeQuery, FakeSnapshot
+from tests.dashboard.fake_meta import META
+from tests.dashboard.fakes import ALL_DATASETS, FakeQuery, FakeSnapshot
 
 pytestmark = pytest.mark.slow
 

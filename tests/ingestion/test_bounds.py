@@ -104,8 +104,8 @@ def test_a_row_without_a_date_may_count_or_not_and_the_card_of_another_channel_k
     assert intervals(desk)["time_to_solve"] == (86_400.0, 86_400.0, 1, None)
     assert ("warn", "bound_crosses_target") in told(outcome)
     crossing = next(one for _, one in outcome.findings if one.fields.get("check") == "bound_crosses_target")
-    assert "50.0 % 至 75.0 %" in str(crossing.fields["zh"])
-    assert "50.0 % to 75.0 %" in str(crossing.fields["en"])
+    assert "50.00 % 至 75.00 %" in str(crossing.fields["zh"])
+    assert "50.00 % to 75.00 %" in str(crossing.fields["en"])
     assert "D" not in str(desk.shop.asked("from meta.held_units"))
 
     snapshot = open_snapshot(desk.shop.home)

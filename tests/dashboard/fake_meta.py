@@ -1,0 +1,96 @@
+"""What the tables meta.* of the fake read side hold: targets, and the records of one night."""
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+AS_OF = datetime(2025, 6, 30, 16, 0)
+_LOADED = datetime(2025, 7, 1, 1, 0, tzinfo=UTC).replace(tzinfo=None)
+META = {
+    "targets": pl.DataFrame(
+        {
+            "kpi": ["sla_response_met", "dispatch_within_1h", "dispatch_within_1h"],
+            "scope_dimension": [None, None, "channel"],
+            "scope_value": [None, None, "chat"],
+            "stage": [None, None, None],
+            "kind": ["absolute", "absolute", "absolute"],
+            "value": ["0.90", "0.80", "0.99"],
+            "operator": [">=", ">=", ">="],
+            "valid_from": ["2000-01-01"] * 3,
+            "valid_to": [None, None, None],
+            "document": ["000", "001", "001"],
+            "quote": ["响应及时率", "派单≤1小时", "派单≤1小时"],
+        },
+        schema_overrides={"stage": pl.String, "valid_to": pl.String},
+    ),
+    "loads": pl.DataFrame(
+        {
+            "source": ["sample"],
+            "feed": ["tickets"],
+            "file": ["tickets-2025-06-30.csv"],
+            "rows_read": [1_000],
+            "rows_loaded": [985],
+            "rows_quarantined": [10],
+            "rows_duplicate": [5],
+            "state": ["loaded"],
+            "loaded_at": [_LOADED],
+        }
+    ),
+    "quarantine": pl.DataFrame(
+        {
+            "source": ["sample"] * 3,
+            "feed": ["tickets"] * 3,
+            "file": ["tickets-2025-06-30.csv"] * 3,
+            "dataset": ["tickets"] * 3,
+            "source_row": [3, 9, 12],
+            "column_name": ["ticket_id", "created_at", "created_at"],
+            "code": ["bad_id", "bad_datetime", "bad_datetime"],
+        }
+    ),
+    "released": pl.DataFrame(
+        {
+            "source_row": [4, 5],
+            "code": ["bad_id", "orphan_customer"],
+            "released_load": ["20250701T000000-001", None],
+            "released_at": [_LOADED] * 2,
+        }
+    ),
+    "disagreements": pl.DataFrame(
+        {
+            "column_name": ["segment", "tier"],
+            "believed_source": ["crm", "crm"],
+            "other_source": ["shop", "shop"],
+            "shared_count": [7_043, 400],
+            "differing_count": [265, 0],
+        }
+    ),
+    "checks": pl.DataFrame(
+        {
+            "stage": ["exports", "marts"],
+            "suite": ["exports.tickets", "marts"],
+            "expectation": ["ExpectColumnValuesToNotBeNull", "ExpectTableRowCountToBeBetween"],
+            "column_name": ["ticket_id", None],
+            "severity": ["warning", "critical"],
+            "success": [False, True],
+            "unexpected_count": [3, 0],
+            "element_count": [1_000, 1],
+            "reason_zh": ["必填项为空", ""],
+            "reason_en": ["A required value is missing", ""],
+        }
+    ),
+    "findings": pl.DataFrame(
+        {"code": ["unmatched_file"], "severity": ["warn"], "fields": ['{"file": "sample/new.csv"}']}
+    ),
+    "runs": pl.DataFrame(
+        {
+            "run_id": ["20250701T000000"],
+            "started_at": [_LOADED],
+            "ended_at": [_LOADED],
+            "verdict": ["published"],
+            "as_of": [AS_OF],
+        }
+    ),
+    "datasets": pl.DataFrame(
+        {"dataset": ["tickets", "orders"], "source": ["sample", "sample"], "row_count": [985, 400]}
+    ),
+}
