@@ -9,6 +9,7 @@ rows together is published as a view (`-- keep: view`): no row is stored twice.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -29,6 +30,8 @@ from ingestion.warehouse.kpis import load_kpis, named_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
+log = logging.getLogger("aftercare.run")
 
 SQL_DIR = Path(__file__).resolve().parents[2] / "sql"
 FOLDERS = ("staging", "core", "marts")
@@ -246,11 +249,27 @@ def create(
     elif empty:
         con.execute(f"create table {target} as {model.sql_for(catalog)} with no data")
     else:
-        first, *others = parts.statements(con, model, catalog)
-        con.execute(f"create table {target} as {first}")
-        for other in others:
-            con.execute(f"insert into {target} {other}")
+        _fill(con, model, catalog, target)
     return target
+
+
+def _fill(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str], str], target: str) -> None:
+    """Make the table; where memory runs out, again in finer parts, as long as there are any."""
+    count = parts.first_count(con, model, catalog)
+    while True:
+        try:
+            first, *others = parts.statements(con, model, catalog, count)
+            con.execute(f"create table {target} as {first}")
+            for other in others:
+                con.execute(f"insert into {target} {other}")
+        except duckdb.OutOfMemoryException:
+            was, count = count, parts.finer(model, count)
+            if not count:
+                raise
+            log.info("%s: memory ran out in %d parts, %d are tried", model.name, was, count)
+            con.execute(f"drop table if exists {target}")
+        else:
+            return
 
 
 def verify_grain(con: duckdb.DuckDBPyConnection, model: Model, table: str) -> None:

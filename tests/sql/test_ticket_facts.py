@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from dashboard.metrics.query import Snapshot
-from ingestion.warehouse import models, parts
+from ingestion.warehouse import models
 
 OWN = "_own"
 MODELS = {model.name: model for model in models.load_models()}
@@ -58,25 +58,3 @@ def test_every_counted_ticket_is_a_contact(con: duckdb.DuckDBPyConnection) -> No
     counted = con.execute("select count(*) from shown.core.fct_tickets where is_counted").fetchall()
     assert found == counted
     assert counted != [(0,)]
-
-
-def test_in_parts_the_table_is_the_same(con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "BYTES_A_ROW", 1 << 26)
-    name = "core.fct_ticket_facts"
-
-    def catalog(table: str) -> str:
-        return "" if table == name else "kept"
-
-    assert len(parts.statements(con, MODELS[name], catalog)) > 3
-    models.create(con, MODELS[name], catalog)
-    assert con.execute(f"from {name} except all from shown.{name}").fetchall() == []
-    assert con.execute(f"from shown.{name} except all from {name}").fetchall() == []
-    assert con.execute(f"select count(*) from {name}").fetchall() != [(0,)]
-
-
-def test_what_follows_from_other_keys_too_is_not_built_in_parts(
-    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parts, "BYTES_A_ROW", 1 << 26)
-    merged_into = MODELS["core.fct_ticket_traits_own"]
-    assert len(parts.statements(con, merged_into, lambda _: "kept")) == 1
