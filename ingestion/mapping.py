@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -187,9 +188,17 @@ def load_sources(own: Path | None = None) -> dict[str, Source]:
         if name not in shipped and not (folder / "source.toml").is_file():
             raise MappingInvalid(str(folder), "no source.toml here, and no shipped source has this name")
     return {
-        name: load_source(*(each[name] for each in (folders, shipped) if name in each))
+        name: load_source(folders[name], *([shipped[name]] if name in shipped else []))
+        if name in folders
+        else _load_shipped(shipped[name])
         for name in sorted({*folders, *shipped})
     }
+
+
+@cache
+def _load_shipped(folder: Path) -> Source:
+    """What comes with the program does not change while it runs: a night asks for it several times."""
+    return load_source(folder)
 
 
 def load_source(*folders: Path) -> Source:

@@ -28,11 +28,13 @@ def first_count(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[
     keys = keying(model)
     if not are_possible(model) or keys is None or keys.keys:
         return 1
-    rows = sum(
-        int(con.execute(f"select count(*) from {full}").fetchall()[0][0])
-        for table, full in _tables(model, catalog).items()
-        if keys.by in _columns(con, full)
-    )
+    # What the catalog says of all inputs at once: a count of each took a tenth of a night on a few rows.
+    tables = [full if full.count(".") == 2 else f"{_main(con)}.{full}" for full in _tables(model, catalog).values()]
+    rows = con.execute(
+        "select coalesce(sum(estimated_size), 0) from duckdb_tables() "
+        "where database_name || '.' || schema_name || '.' || table_name in (select unnest(?))",
+        [tables],
+    ).fetchall()[0][0]
     return max(1, -int(-rows * BYTES_A_ROW // _limit(con)))
 
 
@@ -69,6 +71,11 @@ def _key_of(con: duckdb.DuckDBPyConnection, keys: Keying, table: str, full: str)
     if any(via.table == table for via in keys.vias):
         return None
     return keys.keys.get(table) or (keys.by if keys.by in _columns(con, full) else None)
+
+
+def _main(con: duckdb.DuckDBPyConnection) -> str:
+    """The catalog of a name without one."""
+    return str(con.execute("select current_database()").fetchall()[0][0])
 
 
 def _columns(con: duckdb.DuckDBPyConnection, full: str) -> set[str]:

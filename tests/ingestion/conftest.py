@@ -110,11 +110,15 @@ class Shop:
 
     def content(self) -> str:
         """A hash of every number readers see, whichever run made it."""
+        published = snapshots.published(self.home)
+        assert published is not None
         digest = hashlib.sha256()
         tables = "select schema_name, table_name from duckdb_tables() where schema_name <> 'meta' order by all"
-        for schema, table in self.asked(tables):
-            digest.update(f"{table}{self.asked(f'select * from {schema}.{table} order by all')}".encode())
-        digest.update(str(self.asked("from meta.datasets order by all")).encode())
+        with engines.open_reader(published.file) as con:
+            for schema, table in con.execute(tables).fetchall():
+                rows = con.execute(f"select * from {schema}.{table} order by all").fetchall()
+                digest.update(f"{table}{rows}".encode())
+            digest.update(str(con.execute("from meta.datasets order by all").fetchall()).encode())
         return digest.hexdigest()
 
     def leftovers(self) -> list[str]:

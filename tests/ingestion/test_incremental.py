@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop
 
 SEEDS = [int(seed) for seed in os.environ.get("AFTERCARE_TEST_SEEDS", "3").split(",")]
-# Two say what most say; a longer row of them is asked for like more seeds.
-NIGHTS = int(os.environ.get("AFTERCARE_TEST_NIGHTS", "2"))
+# One after a quiet one says what most say; a longer row of them is asked for like more seeds.
+NIGHTS = int(os.environ.get("AFTERCARE_TEST_NIGHTS", "1"))
 
 
 @pytest.fixture
@@ -52,20 +52,16 @@ def as_of(home: Path) -> datetime:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nights_of_random_changes_end_as_full_builds_do(home: Path, seed: int) -> None:
+    # The first brings nothing, and only as_of moves on. A row that it wrongly kept would be there to the end.
+    quiet, _ = run_night(home, as_of(home) + timedelta(seconds=1), is_compared=False)
+    assert quiet.changed_tables is not None
+    assert not {"core.fct_orders", "core.fct_order_items", "staging.stg_orders"} & quiet.changed_tables
+    assert "core.fct_tickets" in quiet.changed_tables
     for number, instant in enumerate(instants(seed, as_of(home), nights=NIGHTS)):
-        # Every fifth night brings nothing, and only as_of moves on.
+        # Every fifth night brings nothing.
         change = Changes(100 * seed + number, instant) if (seed + number) % 5 else None
         tonight, wrong = run_night(home, instant, change, is_last=number == NIGHTS - 1)
         assert (tonight.changed_tables is None, wrong) == (False, [])
-
-
-@pytest.mark.slow
-def test_what_nothing_touched_stays_and_what_was_touched_is_named(home: Path) -> None:
-    tonight, wrong = run_night(home, as_of(home) + timedelta(seconds=1), is_last=False)
-    assert wrong == []
-    assert tonight.changed_tables is not None
-    assert not {"core.fct_orders", "core.fct_order_items", "staging.stg_orders"} & tonight.changed_tables
-    assert "core.fct_tickets" in tonight.changed_tables
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,8 @@ TIMES = {"landed_file": 4, "load_appended": 4, "model_built": 3}
 POINTS = [(step, time) for step in STEPS for time in range(1, TIMES.get(step, 1) + 1)]
 assert len(POINTS) >= 30
 
-# A night in a process of its own, which kills itself at the n-th time it comes to a step.
+# Each night is a process of its own, which kills itself at the n-th time it comes to a step. All are forked from one
+# that has imported what a night needs and opened nothing: importing takes longer than the night.
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
@@ -50,33 +53,65 @@ from ingestion.warehouse import incremental, models
 
 # However small, tables are followed by key.
 incremental.SMALL, incremental.TOUCHED_AT_MOST = -1, 2
-root, step, times = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-seen = []
-
-def kill(reached):
-    seen.append(reached)
-    if seen.count(step) == times:
-        os.kill(os.getpid(), signal.SIGKILL)
-
 check = gate.CheckResult("exports", "s", "e", "c", "stop", True, 0, 1, "code", "zh", "en")
 gate.prepare = lambda: None
 gate.run_export_checks = gate.run_mart_checks = lambda *_, **__: gate.GateResult("exports", (check,))
-models.SQL_DIR = root / "sql"
-steps.listeners.append(kill)
-pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
-print(" ".join(seen))
+
+def night(root, step, times):
+    seen = []
+
+    def kill(reached):
+        seen.append(reached)
+        if seen.count(step) == times:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    models.SQL_DIR = root / "sql"
+    steps.listeners.append(kill)
+    pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
+    print(" ".join(seen), flush=True)
+
+for line in sys.stdin:
+    root, step, times = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if not child:
+        said = os.open(root + "/said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        night(Path(root), step, int(times))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-def run_killed(shop: Shop, step: str, times: int = 1) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(shop.root), step, str(times)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+@dataclass(frozen=True)
+class Ended:
+    """How a night's process ended, and what it said."""
+
+    returncode: int
+    said: str
+
+
+RunKilled = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def run_killed() -> Iterator[RunKilled]:
+    """Run a night on a shop that kills itself: run_killed(shop, step, times)."""
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        asks, answers = server.stdin, server.stdout
+        assert asks is not None
+        assert answers is not None
+
+        def run(shop: Shop, step: str, times: int = 1) -> Ended:
+            asks.write(f"{shop.root}\t{step}\t{times}\n")
+            asks.flush()
+            return Ended(int(answers.readline()), (shop.root / "said").read_text(encoding="utf-8"))
+
+        yield run
+        asks.close()
 
 
 @pytest.fixture(scope="module")
@@ -115,10 +150,10 @@ def second_night(shop: Shop, prepared: tuple[Shop, str]) -> Shop:
     return copied(prepared[0], shop.root)
 
 
-def assert_survives(shop: Shop, undisturbed: str, step: str, times: int = 1) -> None:
+def assert_survives(run_killed: RunKilled, shop: Shop, undisturbed: str, step: str, times: int = 1) -> None:
     before = shop.content()
     killed = run_killed(shop, step, times)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert killed.returncode == -signal.SIGKILL, killed.said
     published = snapshots.published(shop.home)
     assert published is not None
     snapshots.verify(published)
@@ -135,27 +170,29 @@ def assert_survives(shop: Shop, undisturbed: str, step: str, times: int = 1) -> 
 
 @pytest.mark.parametrize(("step", "time"), POINTS)
 def test_a_kill_at_any_step_leaves_a_whole_snapshot(
-    second_night: Shop, undisturbed: str, step: str, time: int
+    run_killed: RunKilled, second_night: Shop, undisturbed: str, step: str, time: int
 ) -> None:
-    assert_survives(second_night, undisturbed, step, time)
+    assert_survives(run_killed, second_night, undisturbed, step, time)
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("attempt", range(20))
 @pytest.mark.parametrize("step", STEPS)
-def test_twenty_kills_at_any_step(second_night: Shop, undisturbed: str, step: str, attempt: int) -> None:
-    assert_survives(second_night, undisturbed, step, 1 + attempt % TIMES.get(step, 1))
+def test_twenty_kills_at_any_step(
+    run_killed: RunKilled, second_night: Shop, undisturbed: str, step: str, attempt: int
+) -> None:
+    assert_survives(run_killed, second_night, undisturbed, step, 1 + attempt % TIMES.get(step, 1))
 
 
-def test_the_steps_are_those_of_a_run(second_night: Shop) -> None:
+def test_the_steps_are_those_of_a_run(run_killed: RunKilled, second_night: Shop) -> None:
     told = run_killed(second_night, "no such step")
-    assert told.returncode == 0, told.stderr
-    reached = told.stdout.split()
+    assert told.returncode == 0, told.said
+    reached = told.said.split()
     assert tuple(dict.fromkeys(reached)) == STEPS
     assert len(reached) == len(POINTS)
 
 
-def test_a_kill_while_the_first_night_runs_leaves_nothing_published(shop: Shop) -> None:
+def test_a_kill_while_the_first_night_runs_leaves_nothing_published(run_killed: RunKilled, shop: Shop) -> None:
     assert run_killed(shop, "pointer_written").returncode == -signal.SIGKILL
     assert snapshots.published(shop.home) is None
     assert shop.night().verdict == "published"
@@ -165,7 +202,7 @@ def test_a_kill_while_the_first_night_runs_leaves_nothing_published(shop: Shop) 
 
 @pytest.mark.parametrize("step", ["pointer_switched", "pointer_synced"])
 def test_a_night_readers_were_shown_outlives_a_rollback_after_the_kill(
-    second_night: Shop, undisturbed: str, step: str
+    run_killed: RunKilled, second_night: Shop, undisturbed: str, step: str
 ) -> None:
     before = snapshots.published(second_night.home)
     assert before is not None
@@ -182,7 +219,9 @@ def test_a_night_readers_were_shown_outlives_a_rollback_after_the_kill(
     assert second_night.content() == undisturbed
 
 
-def test_a_night_built_while_held_outlives_a_release_after_the_kill(second_night: Shop, undisturbed: str) -> None:
+def test_a_night_built_while_held_outlives_a_release_after_the_kill(
+    run_killed: RunKilled, second_night: Shop, undisturbed: str
+) -> None:
     second_night.night()
     roll_back(second_night.home)
     second_night.tickets("0603", ("T005", "C001", "2025-06-03 10:00:00"))
