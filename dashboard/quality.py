@@ -27,6 +27,7 @@ _CHECK_COLUMNS: Final = (
     "severity", "suite", "expectation", "column_name", "unexpected_count", "element_count", "stage",
 )  # fmt: skip
 _ADVICE_COLUMNS: Final = ("source", "feed", "file", "dataset", "column_name", "reason", "row_count", "advice")
+_OVERRIDE_COLUMNS: Final = ("overridden_at", "reason", "file_or_table", "accepted_because", "accepted_by", "run_id")
 _DISAGREEMENT_COLUMNS: Final = (
     "column_name", "believed_source", "other_source", "shared_count", "differing_count", "differing_share",
 )  # fmt: skip
@@ -119,6 +120,19 @@ def findings(view: View) -> None:
         st.markdown(f"- {_sentence(view, row)}")
     if frame.height > parts.LISTED:
         st.caption(view.t("quality.more_findings", count=frame.height - parts.LISTED))
+
+
+def overrides(view: View) -> None:
+    """Failed checks that somebody accepted, with who, when and why; nothing where nobody ever did."""
+    frame = _later_table(view, "overrides")
+    if frame.is_empty():
+        return
+    parts.section(view, "overrides")
+    reasons = [words.reason(view.lang, code) or code for code in frame["code"]]
+    told = frame.rename(
+        {"because": "accepted_because", "subject": "file_or_table", "accepted_at": "overridden_at"}
+    ).with_columns(pl.Series("reason", reasons, dtype=pl.String))
+    parts.table(view, _only(told.sort("overridden_at", descending=True), _OVERRIDE_COLUMNS))
 
 
 def disagreements(view: View) -> None:

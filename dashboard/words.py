@@ -39,8 +39,12 @@ def sentence(t: Translate, lang: str, finding: Told, *, is_trial: bool = False) 
     if "reason_code" in fields:
         code = str(fields["reason_code"])
         fields["reason"] = reason(lang, code) or code
+    if "check" in fields:
+        rule_of_check = rules().get(str(fields["check"]))
+        fields["advice"] = rule_of_check.advice[lang] if rule_of_check else ""
     known = texts(lang)
     keys = [f"findings.trial.{finding.code}"] if is_trial else []
+    keys += [f"findings.counted.{finding.code}"] if "rows" in fields else []
     try:
         for key in (*keys, f"findings.{finding.code}"):
             if key in known:

@@ -14,6 +14,7 @@ from data_checks.contract import SQL, datasets
 
 KINDS = ("file", "record", "cast", "key", "reference", "row", "gate")
 SEVERITIES = ("stop", "quarantine", "flag", "warn")
+ACCEPT = ("never", "with_reason")
 
 
 class RuleInvalid(ValueError):
@@ -29,6 +30,7 @@ class Rule:
     columns: what the predicate looks at. The first is the offender: findings name it, and it is the instant
         that becomes NULL where a source declares time_order = "flag".
     dataset, columns, fails_when are empty on rules that hold for any dataset.
+    is_acceptable: whether a person may accept the failure for one run (`accept = "with_reason"`); by default nobody.
     """
 
     code: str
@@ -40,6 +42,7 @@ class Rule:
     label: Mapping[str, str]
     advice: Mapping[str, str]
     time_order: bool = False
+    is_acceptable: bool = False
 
     @property
     def name(self) -> str:
@@ -92,7 +95,10 @@ def _rules_of(code: str, entry: Mapping[str, Any]) -> Iterator[Rule]:
         label=_words(entry["label"]),
         advice=_words(entry["advice"]),
         time_order=entry.get("time_order", False),
+        is_acceptable=entry.get("accept", "never") == "with_reason",
     )
+    if entry.get("accept", "never") not in ACCEPT:
+        raise ValueError(f"no such accept: {entry['accept']}")
     if base.kind not in KINDS or base.severity not in SEVERITIES:
         raise ValueError(f"no such kind or severity: {base.kind}, {base.severity}")
     if "names" in entry:

@@ -16,6 +16,7 @@ from data_checks import gate
 from data_checks.rules import rules
 from ingestion import accuracy, calendars
 from ingestion.errors import Finding
+from ingestion.overrides import CHECK_FAILED
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
 from ingestion.warehouse import kpi_bounds, ledger, models, snapshots
@@ -218,9 +219,6 @@ def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
         if check.success:
             tonight.checks.passed += 1
             continue
-        stops = check.severity != "warn"
-        tonight.checks.failed += stops
-        tonight.checks.warned += not stops
         fields: dict[str, str | int] = {
             "suite": check.suite,
             "column": check.column,
@@ -229,12 +227,15 @@ def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
         }
         if check.unexpected_count is not None:
             fields["rows"] = check.unexpected_count
-        tonight.tell("stop" if stops else "warn", Finding("check_failed", {**fields, "check": check.code}), load_id)
+        severity = "warn" if check.severity == "warn" else "stop"
+        stops = tonight.tell(severity, Finding(CHECK_FAILED, {**fields, "check": check.code}), load_id) == "stop"
+        tonight.checks.failed += stops
+        tonight.checks.warned += not stops
     if result.verdict == "stop" and not any(check.severity != "warn" for check in result.failed):
         # The gate says stop without naming a check: it checked nothing.
         label = rules()["no_checks"].label
         fields = {"suite": result.stage, "column": "", "zh": label["zh"], "en": label["en"]}
-        tonight.tell("stop", Finding("check_failed", {**fields, "check": "no_checks"}), load_id)
+        tonight.tell("stop", Finding(CHECK_FAILED, {**fields, "check": "no_checks"}), load_id)
 
 
 def _write_previous_volumes(tonight: Night) -> None:

@@ -17,6 +17,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from data_checks.gist import gist
+from ingestion import overrides
 from ingestion.steps import reached
 from ingestion.usage import Timed
 from ingestion.warehouse import engines, last_run, ledger, migrations, models, snapshots, spark_storage
@@ -72,6 +73,8 @@ class Night:
     loads: list[ledger.Load] = field(default_factory=list)
     checks: Tally = field(default_factory=Tally)
     models_built: int = 0
+    # What somebody answers for tonight.
+    accepted: overrides.Acceptance = field(default_factory=overrides.Acceptance)
     # Tables that differ from last night's; None: everything was built from raw.
     changed_tables: frozenset[str] | None = None
     # Which rows of them differ, as far as that is known.
@@ -83,11 +86,18 @@ class Night:
         row = self.con.execute("select current_database()").fetchone()
         return str(row[0]) if row else ""
 
-    def tell(self, severity: str, finding: Finding, load_id: str | None = None) -> None:
-        """Keep a finding for the ledger, the log and whoever started the run."""
+    def tell(self, severity: str, finding: Finding, load_id: str | None = None) -> str:
+        """Keep a finding for the ledger, the log and whoever started the run; returns the severity it has tonight.
+
+        What would stop the run and is accepted warns, and stands on record as accepted.
+        """
+        if severity == "stop" and self.accepted.covers(finding):
+            severity = "warn"
+            overrides.record(self.con, self.run_id, load_id, finding, self.accepted)
         self.findings.append((severity, finding))
         log.log(_LEVELS[severity], "%s %s", finding.code, finding.fields)
         ledger.record_finding(self.con, self.run_id, load_id, finding.code, severity, finding.fields)
+        return severity
 
     @property
     def workdir(self) -> Path:

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 from data_checks import gate
 from data_checks.gist import gist, place
-from ingestion import bounds, drift, gates, inbox, publishing, usage
+from ingestion import bounds, drift, gates, inbox, overrides, publishing, usage
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
 from ingestion.night import Night, Stopped, Tally, lock, log, night, settle
+from ingestion.overrides import Acceptance
 from ingestion.progress import Silent
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
@@ -56,6 +57,7 @@ class Outcome:
     checks: Tally
     models_built: int
     stage_seconds: Mapping[str, float]
+    accepted: Acceptance = field(default_factory=Acceptance)
 
 
 def run(
@@ -65,6 +67,7 @@ def run(
     as_of: datetime | None = None,
     engine: Engine = "duckdb",
     progress: Progress | None = None,
+    accepted: Acceptance | None = None,
 ) -> Outcome:
     """Take in the new files of `exports` and publish what follows from them, or publish nothing and say why.
 
@@ -72,6 +75,7 @@ def run(
         as_of: the instant (UTC, without a zone) as of which everything is counted, which may lie before what is
             published; by default how far tonight's sources go, and never before what is published.
         engine: what builds the models; everything else is DuckDB's, and the snapshot is the same.
+        accepted: failed checks that somebody answers for, this once.
 
     Raises:
         AnotherRun: another process holds the home.
@@ -87,6 +91,7 @@ def run(
         raise AsOfTooLate(as_of=f"{as_of:%Y-%m-%d %H:%M}", limit=f"{limit:%Y-%m-%d %H:%M}")
     sources = load_sources(settings.home / "mappings")
     with lock(settings.home) as places, night(places, settings, progress or Silent(), exports) as tonight:
+        tonight.accepted = accepted or Acceptance()
         try:
             return _run(tonight, exports, sources, as_of, engine)
         except Stopped:
@@ -153,7 +158,15 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
         tonight.progress.part(arrival.file.path.name)
         load_id = f"{tonight.run_id}-{number:03d}"
         try:
-            one = land_file(tonight.con, "scratch", arrival.file, arrival.feed, load_id, work=tonight.workdir)
+            one = land_file(
+                tonight.con,
+                "scratch",
+                arrival.file,
+                arrival.feed,
+                load_id,
+                work=tonight.workdir,
+                accepted=tonight.accepted.checks,
+            )
         except IngestionError as error:
             for finding in error.findings:
                 tonight.tell("stop", finding, load_id)
@@ -244,6 +257,8 @@ def _put_back(tonight: Night, verdict: Literal["stopped", "failed"]) -> Outcome:
 
 def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
     tonight.progress.end()
+    for finding in overrides.unused(tonight.con, tonight.run_id, tonight.accepted):
+        tonight.tell("note", finding)
     last_run.keep(tonight.con, tonight.places)
     published = snapshots.published(tonight.places.home)
     log.info("run %s: %s", tonight.run_id, verdict)
@@ -259,6 +274,7 @@ def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
         checks=tonight.checks,
         models_built=tonight.models_built,
         stage_seconds=dict(tonight.progress.seconds),
+        accepted=tonight.accepted,
     )
 
 

@@ -22,6 +22,8 @@ quality.checks(view)
 parts.section(view, "findings")
 quality.findings(view)
 
+quality.overrides(view)
+
 parts.section(view, "runs")
 quality.runs(view)
 

@@ -13,6 +13,7 @@ from dashboard.commands.shared import LANG, Home, Lang, t
 from data_checks.gist import gist
 
 if TYPE_CHECKING:
+    from ingestion.overrides import Acceptance
     from ingestion.pipeline import Outcome
     from ingestion.publishing import Engine
     from ingestion.settings import Settings
@@ -25,11 +26,14 @@ def run(
     engine: Annotated[Literal["duckdb", "spark"], typer.Option(help=t("cli.run.engine"))] = "duckdb",
     spark_master: Annotated[str | None, typer.Option(help=t("cli.run.spark_master"), show_default=False)] = None,
     as_of: Annotated[str | None, typer.Option("--as-of", help=t("cli.run.as_of"), show_default=False)] = None,
+    accept: Annotated[list[str] | None, typer.Option(help=t("cli.run.accept"), show_default=False)] = None,
+    because: Annotated[str | None, typer.Option(help=t("cli.run.because"), show_default=False)] = None,
     home: Home = None,
     lang: Lang = None,
 ) -> None:
+    accepted = _accepted(accept or [], because or "")
     settings = shared.settings(home, **({"spark_master": spark_master} if spark_master else {}))
-    outcome = night(shared.folder(exports), settings, instant(as_of), engine)
+    outcome = night(shared.folder(exports), settings, instant(as_of), engine, accepted)
     raise typer.Exit(shared.STOPPED if outcome.verdict == "stopped" else shared.PUBLISHED)
 
 
@@ -44,7 +48,30 @@ def instant(text: str | None) -> datetime | None:
     return told.astimezone(UTC).replace(tzinfo=None) if told.tzinfo else told
 
 
-def night(exports: Path, settings: Settings, as_of: datetime | None = None, engine: Engine = "duckdb") -> Outcome:
+def _accepted(checks: list[str], because: str) -> Acceptance | None:
+    """What the user answers for; told at once where it cannot be accepted, before anything is read."""
+    if not checks and not because:
+        return None
+    if not checks or not because.strip():
+        shared.fail(t("cli.run.because_missing"), shared.USAGE)
+    from data_checks.rules import rules
+    from ingestion import overrides
+
+    for check in checks:
+        shared.one_of("--accept", check, [*overrides.acceptable(), *rules()])
+        if not overrides.may_be_accepted(check):
+            known = ", ".join(overrides.acceptable())
+            shared.fail(t("cli.run.never_accepted", check=check, known=known), shared.USAGE)
+    return overrides.acceptance(checks, because)
+
+
+def night(
+    exports: Path,
+    settings: Settings,
+    as_of: datetime | None = None,
+    engine: Engine = "duckdb",
+    accepted: Acceptance | None = None,
+) -> Outcome:
     """Run, with progress on stderr, and say what came of it."""
     from ingestion import pipeline
     from ingestion.progress import showing
@@ -52,12 +79,15 @@ def night(exports: Path, settings: Settings, as_of: datetime | None = None, engi
     zone = settings.business_timezone
     try:
         with showing(t) as progress:
-            outcome = pipeline.run(exports, settings, as_of=as_of, engine=engine, progress=progress)
+            outcome = pipeline.run(
+                exports, settings, as_of=as_of, engine=engine, progress=progress, accepted=accepted
+            )
     except Exception as error:
         alerts.after_run(settings.home, zone, error)
         raise
     try:
         report(outcome, zone)
+        _next_step(outcome, exports)
     except Exception as error:  # noqa: BLE001 - what is published stays so, whether or not it can be told
         typer.echo(t("cli.run.untold", verdict=outcome.verdict, error=gist(error)), err=True)
     alerts.after_run(settings.home, zone)
@@ -94,6 +124,24 @@ def report(outcome: Outcome, zone: str) -> None:
         typer.echo(state(shown, zone))
     if outcome.verdict == "stopped":
         typer.echo(t("cli.details", log=outcome.log), err=True)
+
+
+def _next_step(outcome: Outcome, exports: Path) -> None:
+    """Of a stopped run, whether a person may answer for going on, and by which words; of another, who did."""
+    from ingestion import overrides
+
+    stopping = dict.fromkeys(
+        overrides.check_of(finding) for severity, finding in outcome.findings if severity == "stop"
+    )
+    never = [check for check in stopping if not overrides.may_be_accepted(check)]
+    if never:
+        typer.echo(t("cli.run.may_not_accept", checks=", ".join(never)), err=True)
+    elif stopping:
+        options = " ".join(f"--accept {check}" for check in (*outcome.accepted.checks, *stopping))
+        typer.echo(t("cli.run.may_accept", exports=exports, options=options), err=True)
+    elif outcome.accepted.checks:
+        told = outcome.accepted
+        typer.echo(t("cli.run.accepted", by=told.by, checks=", ".join(told.checks), because=told.because), err=True)
 
 
 def state(shown: object, zone: str) -> str:

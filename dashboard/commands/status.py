@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FILE_COLUMNS = ("source", "feed", "file", "rows_read", "rows_loaded", "rows_quarantined", "rows_duplicate", "state")
 RUN_COLUMNS = ("run_id", "started_at", "verdict", "as_of", "message_code")
 CHECK_COLUMNS = ("stage", "suite", "column_name", "severity", "unexpected_count", "reason")
+OVERRIDE_COLUMNS = ("run_id", "code", "subject", "reason", "because", "accepted_by", "accepted_at")
 FINDINGS_SHOWN = 12
 RELEASED_COLUMNS = ("released_at", "released_load")
 QUARANTINE_COLUMNS = ("source", "feed", "file", "dataset", "row", "key", "column", "code", "reason", "original")
@@ -72,6 +73,7 @@ def describe(home: Path) -> dict[str, Any]:
         "files": found.files,
         "checks": found.checks,
         "findings": [_finding(one) for one in found.findings],
+        "overrides": [{**one, "reason": _reason(one["code"])} for one in found.overrides],
         "snapshots": [{**_snapshot(one), "bytes": _size(one.file) + _size(one.people_file)} for one in kept],
         "disk_bytes": sum(_size(file) for file in home.rglob("*") if file.is_file()),
         "log": str(logs[-1]) if logs else None,
@@ -102,6 +104,12 @@ def _finding(row: dict[str, Any]) -> dict[str, Any]:
     from ingestion.errors import Finding
 
     return {**row, "sentence": sentence(t, LANG, Finding(row["code"], row["fields"]))}
+
+
+def _reason(code: str) -> str:
+    from dashboard.words import reason
+
+    return reason(LANG, code)
 
 
 def _size(file: Path) -> int:
@@ -142,6 +150,7 @@ def _show(told: dict[str, Any], zone: str) -> None:
         ("runs", told["runs"], RUN_COLUMNS),
         ("files", told["files"], FILE_COLUMNS),
         ("checks", failed, CHECK_COLUMNS),
+        ("overrides", told["overrides"], OVERRIDE_COLUMNS),
     ):
         if rows:
             typer.echo(f"\n{t(f'cli.status.{title}')}")

@@ -32,8 +32,10 @@ class Reason(NamedTuple):
 class Landed:
     """One file as it landed. Non-empty `faults` mean that the load must stop.
 
+    accepted: checks that may fail tonight.
     datasets: dataset -> rows that landed.
     headings: those of the file, in its order.
+    examples: numbers of the first records held back, for whoever looks into the file.
     notes: what is as declared and still worth telling.
     data_through: how far the file goes (UTC, without a zone); None where it does not say.
     path, settings: where its records came from, should their text be needed again.
@@ -53,8 +55,10 @@ class Landed:
     rows_quarantined: int = 0
     rows_duplicate: int = 0
     data_through: datetime | None = None
+    accepted: tuple[str, ...] = ()
     datasets: dict[str, int] = field(default_factory=dict)
     headings: list[str] = field(default_factory=list)
+    examples: str = ""
     notes: list[Finding] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     faults: list[Finding] = field(default_factory=list)
@@ -92,6 +96,7 @@ class Landed:
                 "reason_code": reason.code,
                 "reason_column": reason.column,
                 "reason_count": reason.records,
+                "examples": self.examples,
             }
             self.faults.append(Finding("mostly_held_back", fields))
 
@@ -106,6 +111,7 @@ class Landed:
             "file": self.file,
             "rows_read": self.rows_read,
             "rows_quarantined": self.rows_quarantined,
+            "examples": self.examples,
         }
         if self.rows_read >= ENOUGH_ROWS:
             self.faults.append(Finding("accuracy_below_target", fields))

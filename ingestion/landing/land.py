@@ -35,6 +35,7 @@ def land_file(
     *,
     now: datetime | None = None,
     work: Path | None = None,
+    accepted: tuple[str, ...] = (),
 ) -> Landed:
     """Take in one file; nothing outside `<catalog>.landing` changes.
 
@@ -44,6 +45,7 @@ def land_file(
 
     Args:
         now: UTC without a zone; what lies more than a day after it has not happened.
+        accepted: codes of faults for which the load is not stopped.
         work: where temporary copies go while the file is read; by default the system's temporary folder.
 
     Raises:
@@ -60,6 +62,7 @@ def land_file(
         customer_namespace=feed.customer_namespace,
         path=file.path,
         settings=feed,
+        accepted=accepted,
     )
     end, nameless = _named_end(feed, file.path.name)
     now = now or datetime.now(UTC).replace(tzinfo=None)
@@ -104,6 +107,7 @@ def _land(
     for one in typed:
         write.write_rows(con, catalog, landed, one)
     write.count_records(con, catalog, landed)
+    landed.examples = write.examples(con)
     landed.balance()
     landed.judge_small(write.main_reason(con))
     landed.judge_accuracy()

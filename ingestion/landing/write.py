@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # A load that stops needs examples of what is wrong, not the text of millions of records.
 MOST_ORIGINALS = 10_000
+EXAMPLES = 5
 HELD_COLUMNS = "dataset VARCHAR, source_row BIGINT, key VARCHAR, column_name VARCHAR, code VARCHAR, original VARCHAR"
 
 
@@ -102,6 +103,12 @@ def main_reason(con: DuckDBPyConnection) -> Reason:
     return Reason(*found) if found else Reason("", "", 0)
 
 
+def examples(con: DuckDBPyConnection) -> str:
+    """The numbers of the first records held back."""
+    rows = con.execute(f"select _row from {HELD} order by _row limit {EXAMPLES}").fetchall()
+    return ", ".join(str(row) for (row,) in rows)
+
+
 def count_records(con: DuckDBPyConnection, catalog: str, landed: Landed) -> None:
     """Count what became of each record: held back, a row somewhere (its own or one it is part of), or a repeat.
 
@@ -138,7 +145,7 @@ def write_held(
     """Create the table of records held back, one line a reason, with their text as it stands in the file."""
     table = landing_table(catalog, f"{landed.load_id}__held")
     con.execute(f"create table {table} ({HELD_COLUMNS})")
-    limit = MOST_ORIGINALS if landed.faults else 1 << 62
+    limit = MOST_ORIGINALS if any(fault.code not in landed.accepted for fault in landed.faults) else 1 << 62
     rows = con.execute(f"select _row from {HELD} order by _row limit {limit}").fetchall()
     with_texts(con, originals([row[0] for row in rows]))
     con.execute(

@@ -55,6 +55,7 @@ _LEDGER = {
     "loads": "select * from warehouse.meta.loads order by load_seq",
     "checks": "select * from warehouse.meta.checks where run_id = ?",
     "findings": "select * from warehouse.meta.findings where run_id = ?",
+    "overrides": "select * from warehouse.meta.overrides order by accepted_at, code, subject",
     # Keys and the original records are personal: they are in the people file, by load_id and source_row.
     "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
         from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",

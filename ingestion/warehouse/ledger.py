@@ -44,6 +44,9 @@ TABLES = {
     "checks": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, stage VARCHAR, suite VARCHAR,
         expectation VARCHAR, column_name VARCHAR, severity VARCHAR, success BOOLEAN,
         unexpected_count BIGINT, element_count BIGINT, reason_zh VARCHAR, reason_en VARCHAR""",
+    # Failed checks that did not stop a run because somebody accepted them; what a stopped run accepted stays too.
+    "overrides": """run_id VARCHAR, load_id VARCHAR, code VARCHAR, subject VARCHAR, because VARCHAR,
+        accepted_by VARCHAR, accepted_at TIMESTAMP""",
     "volumes": "run_id VARCHAR, model VARCHAR, row_count BIGINT",
     # What each night reported, where it differed from the report before, and what moved it (ingestion/restatements).
     "reported": """run_id VARCHAR, as_of TIMESTAMP, kpi VARCHAR, definition_version VARCHAR, slice_dimension VARCHAR,

@@ -39,13 +39,15 @@ class Records:
     files: list[dict[str, Any]]
     checks: list[dict[str, Any]]
     findings: list[dict[str, Any]]
+    # Failed checks that somebody accepted, the newest first.
+    overrides: list[dict[str, Any]]
 
 
 def read(home: Path) -> Records:
     """Everything `aftercare status` tells about runs."""
     with _ledger(home) as (con, is_running):
         if con is None:
-            return Records(is_running, [], [], [], [])
+            return Records(is_running, [], [], [], [], [])
         return Records(
             is_running,
             runs=fetch(
@@ -65,7 +67,21 @@ def read(home: Path) -> Records:
                 "where run_id = (select max(run_id) from meta.checks)",
             ),
             findings=_findings(con),
+            overrides=_overrides(con),
         )
+
+
+def _overrides(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """None where an older version wrote the ledger: the next night brings the table."""
+    if not con.execute(
+        "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'overrides'"
+    ).fetchone():
+        return []
+    return fetch(
+        con,
+        "select run_id, code, subject, because, accepted_by, accepted_at from meta.overrides "
+        f"order by accepted_at desc, code, subject limit {RUNS_SHOWN}",
+    )
 
 
 def _findings(con: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
