@@ -137,7 +137,8 @@ def run_mart_checks(
     Args:
         connection: sees the build; only what it has committed is checked.
         catalog: the attached database that holds the schemas core and marts. If it also holds
-            meta.previous_volumes (dataset, row_count), volumes are compared; dataset is a model's name there.
+            meta.previous_volumes (dataset, row_count), volumes are compared; dataset is a model's name there. If it
+            holds meta.compared_days, so are new days with earlier ones (suites/days.py).
         models: model -> its grain, for every model to be checked: "marts.mart_x", "core.fct_y".
         beside: the attached database that holds those of them that are not published.
         is_grain_proven: whoever built the models has counted their keys; that is not done a second time.
@@ -148,11 +149,11 @@ def run_mart_checks(
         return GateResult(MARTS, (_verdict(MARTS, MARTS, "no_checks"),))
 
     from data_checks.duckdb_gx import validator
-    from data_checks.suites import marts
+    from data_checks.suites import days, marts
 
     catalogs = [catalog] if beside is None else [catalog, beside]
     columns = _columns(connection, catalogs)
-    has_volumes = "meta.previous_volumes" in columns
+    has_volumes, has_days = (table in columns for table in ("meta.previous_volumes", days.DAYS))
     asked: list[_Asked | CheckResult] = []
     for name, grain in models.items():
         model = marts.declared(name)
@@ -165,8 +166,11 @@ def run_mart_checks(
             grain=() if is_grain_proven else grain,
             columns=columns.get(name, ()),
             has_volumes=has_volumes,
+            has_days=has_days,
         )
-        asked.append(_Asked(name.replace(".", "__"), f"select * from {name}", suite, moved is None or name in moved))
+        # Days that have passed without a row change no table, and are what is looked for.
+        has_moved = moved is None or name in moved or (has_days and name in days.ARRIVES)
+        asked.append(_Asked(name.replace(".", "__"), f"select * from {name}", suite, has_moved))
     with validator(connection, *catalogs) as running:
         return GateResult(MARTS, tuple(_checked(running, MARTS, asked, moved or ())))
 

@@ -133,6 +133,7 @@ def check_marts(tonight: Night) -> None:
     grains = {model.name: model.grain for model in models.load_models() if model.schema != "staging"}
     tonight.progress.stage("check_marts", len(grains))
     _write_previous_volumes(tonight)
+    _write_compared_days(tonight)
     result = gate.run_mart_checks(
         tonight.con,
         tonight.build_catalog,
@@ -236,6 +237,31 @@ def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
         label = rules()["no_checks"].label
         fields = {"suite": result.stage, "column": "", "zh": label["zh"], "en": label["en"]}
         tonight.tell("stop", Finding(CHECK_FAILED, {**fields, "check": "no_checks"}), load_id)
+
+
+def _write_compared_days(tonight: Night) -> None:
+    """meta.compared_days of the build: the days that ended since the night before, and the ten weeks before them.
+
+    None on a first night, whose exports may begin and end anywhere, nor where there is no working calendar.
+    """
+    run = tonight.con.execute(
+        "select max(as_of), (select max(as_of) from scratch.raw.nights), max(business_timezone) from scratch.raw.run"
+    ).fetchone()
+    if "calendar_days" not in models.static_inputs() or run is None or run[1] is None:
+        return
+    zone = ZoneInfo(run[2])
+    until, since = (instant.replace(tzinfo=UTC).astimezone(zone).date() for instant in run[:2])
+    tonight.con.execute(
+        """create table meta.compared_days as
+        select date, date >= $since as is_new, is_working, weekday, is_working = (weekday < 6) as is_regular
+        from (
+            select cast(date as date) as date, cast(is_working as boolean) as is_working,
+                isodow(cast(date as date)) as weekday
+            from scratch.raw.calendar_days where calendar_id = $calendar
+        )
+        where date < $until and date >= $since - 70 and date >= $until - 100""",
+        {"since": since, "until": until, "calendar": calendars.CALENDAR_ID},
+    )
 
 
 def _write_previous_volumes(tonight: Night) -> None:

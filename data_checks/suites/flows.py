@@ -4,7 +4,6 @@ While models are built, staging lies in the catalog `scratch` and raw in `wareho
 counted out by name: what lies after as_of, what a complete export no longer names, what a source says is gone.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from data_checks.contract import ENTITIES, datasets
@@ -40,11 +39,12 @@ HAPPENED = {
 
 @dataclass(frozen=True)
 class Flow:
-    """Two counts that must be equal: `found`, a SELECT of one number, and `wanted`, another."""
+    """Two numbers that must be equal: `found`, a SELECT of one number, and `wanted`, another."""
 
     name: str
     found: str
     wanted: str
+    code: str = "rows_lost"
 
 
 def _staged(dataset: str, where: str = "true") -> str:
@@ -126,7 +126,16 @@ _OPTIONAL = tuple(
     if dataset.is_optional_export
 )
 
-FLOWS: Mapping[str, tuple[Flow, ...]] = {
+_PRICED = "from scratch.staging.stg_orders where amount is not null"
+_AMOUNTS = Flow(
+    "amount: staging.stg_orders → core.fct_orders",
+    f"select coalesce(sum(amount), 0) from {{batch}} where order_key in (select order_key {_PRICED})",
+    f"select coalesce(sum(amount), 0) {_PRICED}",
+    code="does_not_reconcile",
+)
+"""To the cent: amounts are decimals. An order without one has that of its lines."""
+
+FLOWS: dict[str, tuple[Flow, ...]] = {
     "core.dim_datasets": _OPTIONAL,
     "core.fct_ticket_histories": (
         Flow("raw.ticket_events → staging.stg_ticket_events", _staged("ticket_events"), _entities("ticket_events")),
@@ -144,3 +153,4 @@ FLOWS: Mapping[str, tuple[Flow, ...]] = {
         for dataset, held in _HELD.items()
     },
 }
+FLOWS["core.fct_orders"] = (*FLOWS["core.fct_orders"], _AMOUNTS)

@@ -9,6 +9,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from data_checks.duckdb_gx import gxe, suite_of
 from data_checks.rules import rules
+from data_checks.suites import days
 from data_checks.suites.declarations import FACTS, MARTS, SLICES, Model
 from data_checks.suites.flows import FLOWS
 from data_checks.suites.together import BROKEN_WHEN
@@ -16,6 +17,7 @@ from data_checks.suites.words import carries
 
 FIRST_DATE, LAST_DATE = date(2000, 1, 1), date(2029, 12, 31)
 UNUSUAL = 3  # times more, or less, than recent nights had
+NIGHTS_TO_GROW = 7  # a young home grows threefold by itself
 
 
 def declared(model: str) -> Model | None:
@@ -26,7 +28,13 @@ def declared(model: str) -> Model | None:
 
 
 def suite_for(
-    name: str, model: Model, *, grain: Sequence[str], columns: Sequence[str], has_volumes: bool = False
+    name: str,
+    model: Model,
+    *,
+    grain: Sequence[str],
+    columns: Sequence[str],
+    has_volumes: bool = False,
+    has_days: bool = False,
 ) -> ExpectationSuite:
     """The checks of one model.
 
@@ -35,6 +43,7 @@ def suite_for(
         grain: the columns its header declares as its grain; none where its uniqueness is proven already.
         columns: those the table has. Core models are checked for the slices among them; marts for all slices.
         has_volumes: meta.previous_volumes (dataset, row_count) exists; dataset holds names like `name`.
+        has_days: meta.compared_days exists (see suites/days.py).
     """
     is_mart = name.startswith("marts.")
     slices = model.slices if is_mart else tuple(column for column in SLICES if column in columns)
@@ -48,6 +57,7 @@ def suite_for(
         *_totals(model),
         *_flows(name),
         *([_volume(name)] if has_volumes else []),
+        *(days.expectations(name, columns) if has_days else []),
     ]
     return suite_of(name, expectations)
 
@@ -120,16 +130,17 @@ def _flows(name: str) -> Iterator[Expectation]:
     for flow in FLOWS.get(name, ()):
         counts = f"({flow.found}) as found, ({flow.wanted}) as wanted, (select count(*) from {{batch}}) as facts"
         query = f"select 1 from (select {counts}) as flow where found <> wanted"
-        yield _no_rows(query, carries("rows_lost", detail=flow.name))
+        yield _no_rows(query, carries(flow.code, detail=flow.name))
 
 
 def _volume(name: str) -> Expectation:
     """Tonight's rows against the median of recent nights; a model without a past is never unusual."""
-    recent = f"select median(row_count) from meta.previous_volumes where dataset = '{name}' and row_count > 0"
+    past = f"from meta.previous_volumes where dataset = '{name}' and row_count > 0"
     return _no_rows(
         "select 1 from (select count(*) as rows_now from {batch}) as tonight, "
-        f"(select ({recent}) as rows_before) as recent "
-        f"where rows_now > {UNUSUAL} * rows_before or {UNUSUAL} * rows_now < rows_before",
+        f"(select (select median(row_count) {past}) as rows_before, (select count(*) {past}) as nights) as recent "
+        f"where {UNUSUAL} * rows_now < rows_before "
+        f"or (rows_now > {UNUSUAL} * rows_before and nights >= {NIGHTS_TO_GROW})",
         carries("volume_unusual"),
     )
 

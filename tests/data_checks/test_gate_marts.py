@@ -163,10 +163,14 @@ def test_volumes_far_from_recent_nights_warn(con: Connection, model: Build, befo
     assert [check.code for check in result.failed] == (["volume_unusual"] if verdict == "warn" else [])
 
 
-def test_growing_more_than_threefold_warns(con: Connection, model: Build) -> None:
+@pytest.mark.parametrize(("nights", "verdict"), [(6, "pass"), (7, "warn")])
+def test_growing_more_than_threefold_warns_where_the_home_is_not_young(
+    con: Connection, model: Build, nights: int, verdict: str
+) -> None:
     model("marts.mart_backlog_daily", [{**BACKLOG, "date": f"2025-06-0{day}"} for day in range(1, 5)])
-    con.execute("create table meta.previous_volumes as select 'marts.mart_backlog_daily' as dataset, 1 as row_count")
-    assert check(con, {"marts.mart_backlog_daily": GRAIN}).verdict == "warn"
+    past = f"select 'marts.mart_backlog_daily' as dataset, 1 as row_count from range({nights})"
+    con.execute(f"create table meta.previous_volumes as {past}")
+    assert check(con, {"marts.mart_backlog_daily": GRAIN}).verdict == verdict
 
 
 def test_the_named_catalog_is_checked_not_the_first(con: Connection, model: Build) -> None:
