@@ -35,7 +35,10 @@ def sentence(t: Translate, lang: str, finding: Told, *, is_trial: bool = False) 
         is_trial: nothing was kept (`aftercare check`), so nothing may be said to be loaded.
     """
     # An empty field (no alike heading, no likely encoding) would leave a hole in the sentence.
-    fields: dict[str, object] = {name: "—" if value == "" else value for name, value in finding.fields.items()}
+    # Ledgers of before rows were named have no examples.
+    fields: dict[str, object] = {"examples": "—"} | {
+        name: "—" if value == "" else value for name, value in finding.fields.items()
+    }
     if "reason_code" in fields:
         code = str(fields["reason_code"])
         fields["reason"] = reason(lang, code) or code

@@ -55,6 +55,17 @@ META = {
             "released_at": [_LOADED] * 2,
         }
     ),
+    "overrides": pl.DataFrame(
+        {
+            "run_id": ["20250701T000000"],
+            "load_id": ["20250701T000000-001"],
+            "code": ["accuracy_below_target"],
+            "subject": ["tickets-2025-06-30.csv"],
+            "because": ["三天的记录随旧系统丢失，见会议纪要"],
+            "accepted_by": ["li"],
+            "accepted_at": [_LOADED],
+        }
+    ),
     "disagreements": pl.DataFrame(
         {
             "column_name": ["segment", "tier"],

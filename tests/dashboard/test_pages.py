@@ -219,11 +219,23 @@ def test_disagreements_of_sources_and_releases_are_counted_in_words(open_page: O
     assert "另有 2 条隔离原因已解除：1 条由后来的文件重新带来同一编号，1 条所引用的对象已到齐。" in captions(page)
 
 
+def test_what_somebody_accepted_is_told_with_who_and_why(open_page: OpenPage) -> None:
+    page = open_page("data_quality")
+    (told,) = [table.value for table in page.dataframe if "放行人" in table.value.columns]
+    (row,) = told.to_dict("records")
+    assert (row["文件或表"], row["放行人"], row["放行理由"]) == (
+        "tickets-2025-06-30.csv",
+        "li",
+        "三天的记录随旧系统丢失，见会议纪要",
+    )
+    assert "98%" in row["原因"]
+
+
 def test_a_snapshot_of_an_older_version_still_opens(
     open_page: OpenPage, fake_query: FakeQuery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meta(snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
-        if name in ("released", "disagreements"):
+        if name in ("released", "disagreements", "overrides"):
             raise NoSuchTable("unknown_table", table=name)
         return META[name]
 
