@@ -40,12 +40,18 @@ if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
 
 
+# What takes minutes at a stretch, or waits for the network: begun last it would run beside an idle core.
+FIRST = ("test_readme.py", "test_incremental.py", "test_pipeline_kill.py")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soak tests run only when asked for by -m: they take hours."""
+    """Soak tests run only when asked for by -m: they take hours. The longest files begin."""
     if "soak" not in config.option.markexpr:
         chosen = [item for item in items if item.get_closest_marker("soak") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
         items[:] = chosen
+    turns = {name: turn for turn, name in enumerate(FIRST)}
+    items.sort(key=lambda item: turns.get(item.path.name, len(turns)))
 
 
 def table_rows(text: str) -> tuple[list[str], list[list[str | None]]]:

@@ -47,7 +47,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from data_checks import gate
-from ingestion import pipeline, steps
+from ingestion import mapping, pipeline, steps
 from ingestion.settings import Settings
 from ingestion.warehouse import incremental, models
 
@@ -70,6 +70,8 @@ def night(root, step, times):
     pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds=0))
     print(" ".join(seen), flush=True)
 
+# Read once, not by each night.
+mapping.load_sources()
 for line in sys.stdin:
     root, step, times = line.rstrip("\\n").split("\\t")
     child = os.fork()
