@@ -262,11 +262,12 @@ def _fill(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[str],
             con.execute(f"create table {target} as {first}")
             for other in others:
                 con.execute(f"insert into {target} {other}")
-        except duckdb.OutOfMemoryException:
+        except duckdb.OutOfMemoryException as error:
             was, count = count, parts.finer(model, count)
+            log.info("%s: memory ran out in %d parts (%s)", model.name, was, parts.memory(con))
             if not count:
                 raise
-            log.info("%s: memory ran out in %d parts, %d are tried", model.name, was, count)
+            log.info("%s: %d parts are tried (%s)", model.name, count, first_line(error))
             con.execute(f"drop table if exists {target}")
         else:
             return

@@ -62,6 +62,14 @@ def statements(con: duckdb.DuckDBPyConnection, model: Model, catalog: Callable[[
     return [_part(model, keys, tables, expressions, f"% {count} = {number}") for number in range(count)]
 
 
+def memory(con: duckdb.DuckDBPyConnection) -> str:
+    """What the engine's memory is taken by, in MB, for whoever reads the log of a night that ran out of it."""
+    rows = con.execute(
+        "select tag, memory_usage_bytes // 1000000 as size from duckdb_memory() where size > 0 order by size desc"
+    ).fetchall()
+    return ", ".join(f"{tag} {size} MB" for tag, size in rows)
+
+
 def _tables(model: Model, catalog: Callable[[str], str]) -> dict[str, str]:
     return {table: ".".join(part for part in (catalog(table), table) if part) for table in model.references}
 
