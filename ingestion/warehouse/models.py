@@ -87,8 +87,9 @@ class Model:
         return sql
 
 
+@lru_cache(maxsize=512)
 def parse_model(model_name: str, sql: str) -> Model:
-    """Read header and references of one model.
+    """Read header and references of one model: each text once a process, for parsing them all takes seconds.
 
     Raises:
         ModelInvalid: not one SELECT, no grain, a mart without access, or one that is kept from its readers.
