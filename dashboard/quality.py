@@ -81,7 +81,7 @@ def loads(view: View) -> None:
 def quarantine(view: View) -> None:
     """Why rows were held back, where they lie, and what to do about each reason."""
     frame = _quarantine(view)
-    released = _later_table(view, "released")
+    released = later_table(view, "released")
     if not released.is_empty():
         again = released["released_load"].is_not_null().sum()
         fields = {"count": released.height, "again": again, "pointing": released.height - again}
@@ -124,7 +124,7 @@ def findings(view: View) -> None:
 
 def overrides(view: View) -> None:
     """Failed checks that somebody accepted, with who, when and why; nothing where nobody ever did."""
-    frame = _later_table(view, "overrides")
+    frame = later_table(view, "overrides")
     if frame.is_empty():
         return
     parts.section(view, "overrides")
@@ -137,7 +137,7 @@ def overrides(view: View) -> None:
 
 def disagreements(view: View) -> None:
     """How often two sources tell different things of one customer, and which of them is believed."""
-    frame = _later_table(view, "disagreements")
+    frame = later_table(view, "disagreements")
     if frame.is_empty():
         st.info(view.t("quality.no_shared_customers"), icon=":material/group:")
         return
@@ -151,7 +151,7 @@ def disagreements(view: View) -> None:
     )
 
 
-def _later_table(view: View, name: str) -> pl.DataFrame:
+def later_table(view: View, name: str) -> pl.DataFrame:
     """A table of meta, empty where an older version wrote the snapshot: the next night brings it."""
     try:
         return view.meta(name)

@@ -1,6 +1,6 @@
 """Data quality and loads: may tonight's numbers be trusted, and what was held back, and why?"""
 
-from dashboard import parts, quality
+from dashboard import lineage, parts, quality
 from dashboard.session import current
 
 view = current()
@@ -29,3 +29,5 @@ quality.runs(view)
 
 parts.section(view, "connected")
 quality.datasets(view)
+
+lineage.section(view)

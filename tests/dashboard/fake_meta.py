@@ -66,6 +66,27 @@ META = {
             "accepted_at": [_LOADED],
         }
     ),
+    "load_datasets": pl.DataFrame(
+        {
+            "load_id": ["L1", "L2", "L3", "L3"],
+            "dataset": ["tickets", "tickets", "surveys", "orders"],
+            "row_count": [10, 5, 3, 0],
+        }
+    ),
+    "lineage": pl.DataFrame(
+        [
+            ("staging.stg_tickets", "raw.tickets"),
+            ("staging.stg_tickets", "raw.run"),
+            ("staging.stg_surveys", "raw.surveys"),
+            ("core.fct_tickets_own", "staging.stg_tickets"),
+            ("core.fct_ticket_facts", "core.fct_tickets_own"),
+            ("core.fct_surveys", "staging.stg_surveys"),
+            ("core.fct_surveys", "core.fct_tickets_own"),
+            ("core.fct_tickets", "core.fct_ticket_facts"),
+        ],
+        schema=["model", "reads"],
+        orient="row",
+    ),
     "disagreements": pl.DataFrame(
         {
             "column_name": ["segment", "tier"],

@@ -1,0 +1,51 @@
+"""From file to KPI: what the drawing says is what the SQL reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboard import lineage
+from ingestion.warehouse import models
+
+if TYPE_CHECKING:
+    from tests.dashboard.conftest import OpenPage
+
+READS = {
+    "staging.stg_a": {"raw.a"},
+    "staging.stg_b": {"raw.b"},
+    "core.fct_a": {"staging.stg_a", "raw.run"},
+    "core.fct_ab": {"core.fct_a", "staging.stg_b"},
+    "core.fct_b": {"staging.stg_b"},
+}
+
+
+def test_everything_behind_a_table_is_found_however_far_back() -> None:
+    assert lineage.behind(READS, "core.fct_b") == {"staging.stg_b", "raw.b"}
+    assert lineage.behind(READS, "core.fct_ab") == {
+        *("core.fct_a", "staging.stg_a", "staging.stg_b"),
+        *("raw.a", "raw.b", "raw.run"),
+    }
+
+
+def test_tables_come_after_those_they_read() -> None:
+    ordered = lineage.between(READS, "core.fct_ab")
+    assert ordered == ["staging.stg_a", "staging.stg_b", "core.fct_a"]
+
+
+def test_no_table_of_ours_is_behind_itself() -> None:
+    reads = {model.name: {*model.references} for model in models.load_models()}
+    ordered = lineage.between(reads, "marts.mart_surveys_daily")
+    for place, table in enumerate(ordered):
+        assert {name for name in reads[table] if name in reads} <= {*ordered[:place]}, table
+
+
+def test_the_page_draws_the_exports_that_came_and_nothing_else(open_page: OpenPage) -> None:
+    page = open_page("data_quality")
+    (drawing,) = page.get("graphviz_chart")
+    spec = drawing.proto.spec
+    assert "2 个文件" in spec
+    assert '"tickets" ->' in spec
+    assert '-> "kpi"' in spec
+    # Orders brought no row, and the run itself is no export.
+    assert '"orders"' not in spec
+    assert '"run"' not in spec
