@@ -1,6 +1,6 @@
 """Data quality and loads: may tonight's numbers be trusted, and what was held back, and why?"""
 
-from dashboard import lineage, parts, quality
+from dashboard import lineage, parts, quality, quality_history
 from dashboard.session import current
 
 view = current()
@@ -12,12 +12,19 @@ quality.loads(view)
 
 parts.section(view, "quarantine")
 quality.quarantine(view)
+quality_history.held_rows(view)
 
 parts.section(view, "disagreements")
 quality.disagreements(view)
 
 parts.section(view, "checks")
 quality.checks(view)
+
+parts.section(view, "failed_checks")
+quality_history.failed_checks(view)
+
+parts.section(view, "volumes")
+quality_history.volumes(view)
 
 parts.section(view, "findings")
 quality.findings(view)

@@ -50,12 +50,17 @@ PEOPLE = {
     "staff": ("staging.stg_staff", "staff_key", ("name",)),
 }  # fmt: skip
 
+# The nights whose failed checks and volumes a page compares.
+_RECENT = "select run_id from warehouse.meta.runs order by run_id desc limit 30"
 # Tables of the ledger as a snapshot shows them; `?` is the run.
 _LEDGER = {
     "loads": "select * from warehouse.meta.loads order by load_seq",
     "checks": "select * from warehouse.meta.checks where run_id = ?",
     "findings": "select * from warehouse.meta.findings where run_id = ?",
     "overrides": "select * from warehouse.meta.overrides order by accepted_at, code, subject",
+    "failed_checks": f"""select run_id, code, suite, severity, unexpected_count from warehouse.meta.checks
+        where not success and run_id in ({_RECENT})""",
+    "volumes": f"select run_id, model, row_count from warehouse.meta.volumes where run_id in ({_RECENT})",
     # Keys and the original records are personal: they are in the people file, by load_id and source_row.
     "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
         from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",

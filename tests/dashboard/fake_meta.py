@@ -66,6 +66,24 @@ META = {
             "accepted_at": [_LOADED],
         }
     ),
+    "failed_checks": pl.DataFrame(
+        [
+            ("R1", "volume_unusual", "core.fct_orders", "warn", 1),
+            ("R2", "volume_unusual", "core.fct_orders", "warn", 4),
+            ("R1", "does_not_reconcile", "marts.mart_orders_daily", "stop", 2),
+        ],
+        schema=["run_id", "code", "suite", "severity", "unexpected_count"],
+        orient="row",
+    ),
+    "volumes": pl.DataFrame(
+        [
+            *(("R1", "core.fct_orders", 200), ("R1", "core.fct_old", 5), ("R1", "core.fct_tickets", 100)),
+            *(("R2", "core.fct_orders", 100), ("R2", "core.fct_new", 7), ("R2", "core.fct_tickets", 101)),
+            ("R0", "core.fct_orders", 1),
+        ],
+        schema=["run_id", "model", "row_count"],
+        orient="row",
+    ),
     "load_datasets": pl.DataFrame(
         {
             "load_id": ["L1", "L2", "L3", "L3"],

@@ -1,0 +1,97 @@
+"""What the data quality page tells of more than one night, and of single rows held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+import streamlit as st
+
+from dashboard import formats, parts, quality, words
+
+if TYPE_CHECKING:
+    from dashboard.session import View
+
+PAGE_ROWS: Final = 100
+_HELD_COLUMNS: Final = ("source", "feed", "file", "source_row", "dataset", "column_name", "reason")
+_FAILED_COLUMNS: Final = ("reason", "suite", "night_count", "unexpected_count", "last_run_id")
+_VOLUME_COLUMNS: Final = ("table_name", "row_count", "row_count_before", "row_count_change")
+
+
+def held_rows(view: View) -> None:
+    """Every row held back with its reason and its number in the file, a page at a time, of one file or reason.
+
+    Keys and the original text are personal: they are not in the snapshot's tables; `aftercare quarantine` has them.
+    """
+    frame = view.meta("quarantine")
+    if frame.is_empty():
+        return
+    reasons = {code: words.reason(view.lang, code) or code for code in sorted(set(frame["code"]))}
+    every = view.t("quality.all")
+    left, right, third = st.columns([2, 2, 1])
+    file = left.selectbox(view.labels.column("file"), [every, *sorted(set(frame["file"]))], key="held_file")
+    code = right.selectbox(
+        view.labels.column("reason"),
+        [every, *reasons],
+        format_func=lambda one: reasons.get(one, one),
+        key="held_reason",
+    )
+    for column, chosen in (("file", file), ("code", code)):
+        if chosen != every:
+            frame = frame.filter(pl.col(column) == chosen)
+    pages = max(1, -(-frame.height // PAGE_ROWS))
+    page = third.number_input(view.t("quality.page", count=pages), 1, pages, key="held_page")
+    shown = frame.sort("file", "source_row").slice((int(page) - 1) * PAGE_ROWS, PAGE_ROWS)
+    told = shown.with_columns(pl.Series("reason", [reasons[one] for one in shown["code"]], dtype=pl.String))
+    parts.table(view, told.select(name for name in _HELD_COLUMNS if name in told.columns))
+    st.caption(view.t("quality.held_rows", count=formats.number(frame.height, view.lang)))
+
+
+def failed_checks(view: View) -> None:
+    """In how many of the recent nights each check failed, and when last."""
+    frame = quality.later_table(view, "failed_checks")
+    if frame.is_empty():
+        st.success(view.t("quality.no_failed_checks"), icon=":material/task_alt:")
+        return
+    found = (
+        frame.group_by("code", "suite")
+        .agg(
+            pl.col("run_id").n_unique().alias("night_count"),
+            pl.col("run_id").max().alias("last_run_id"),
+            pl.col("unexpected_count").sort_by("run_id").last(),
+        )
+        .sort("last_run_id", "night_count", "code", "suite", descending=[True, True, False, False])
+    )
+    reasons = [words.reason(view.lang, code) or code for code in found["code"]]
+    told = found.with_columns(pl.Series("reason", reasons, dtype=pl.String))
+    parts.table(view, told.select(_FAILED_COLUMNS))
+
+
+def volumes(view: View) -> None:
+    """How many rows each published table has, beside the night before; what changed most comes first."""
+    frame = quality.later_table(view, "volumes")
+    if frame.is_empty():
+        st.info(view.t("quality.no_volumes"), icon=":material/table_rows:")
+        return
+    told = changes(frame)
+    shares = [formats.percent(share, 1) for share in told["change"]]
+    parts.table(
+        view,
+        told.with_columns(pl.Series("row_count_change", shares, dtype=pl.String)).select(_VOLUME_COLUMNS),
+        height=330,
+    )
+
+
+def changes(volumes: pl.DataFrame) -> pl.DataFrame:
+    """table_name, row_count of the newest night, row_count_before of the one before it, change (share of before)."""
+    nights = sorted(set(volumes["run_id"]), reverse=True)[:2]
+    now = volumes.filter(pl.col("run_id") == nights[0]).select(pl.col("model").alias("table_name"), "row_count")
+    before = volumes.filter(pl.col("run_id").is_in(nights[1:])).select(
+        pl.col("model").alias("table_name"), pl.col("row_count").alias("row_count_before")
+    )
+    both = now.join(before, on="table_name", how="full", coalesce=True)
+    is_known = pl.col("row_count_before") > 0
+    change = pl.when(is_known).then(pl.col("row_count").fill_null(0) / pl.col("row_count_before") - 1)
+    return both.with_columns(change.alias("change")).sort(
+        pl.col("change").abs(), "table_name", descending=[True, False], nulls_last=True
+    )

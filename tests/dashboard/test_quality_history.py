@@ -1,0 +1,43 @@
+"""What the data page tells of more than one night, and of single rows held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dashboard.quality_history import changes
+from tests.dashboard.fake_meta import META
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
+    from tests.dashboard.conftest import OpenPage
+
+
+def table_with(page: AppTest, column: str) -> list[dict[str, object]]:
+    (told,) = [table.value for table in page.dataframe if column in table.value.columns]
+    return list(told.to_dict("records"))
+
+
+def test_tables_are_compared_with_the_night_before_and_no_other() -> None:
+    found = changes(META["volumes"]).to_dicts()
+    assert [(row["table_name"], row["row_count"], row["row_count_before"], row["change"]) for row in found] == [
+        ("core.fct_old", None, 5, -1.0),
+        ("core.fct_orders", 100, 200, -0.5),
+        ("core.fct_tickets", 101, 100, 0.010000000000000009),
+        ("core.fct_new", 7, None, None),
+    ]
+
+
+def test_a_check_that_fails_again_is_one_line(open_page: OpenPage) -> None:
+    rows = table_with(open_page("data_quality"), "晚数")
+    assert [(row["晚数"], row["最近一次"]) for row in rows] == [(2, "R2"), (1, "R1")]
+    assert "三倍" in str(rows[0])
+
+
+def test_rows_held_back_can_be_narrowed_to_a_reason(open_page: OpenPage) -> None:
+    page = open_page("data_quality")
+    assert [row["行号"] for row in table_with(page, "行号")] == [3, 9, 12]
+    page.selectbox(key="held_reason").set_value("bad_id").run()
+    assert [row["行号"] for row in table_with(page, "行号")] == [3]
+    page.selectbox(key="held_reason").set_value("全部").run()
+    assert len(table_with(page, "行号")) == 3
