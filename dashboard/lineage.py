@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Reads = dict[str, set[str]]
 """Table -> the tables that its SELECT names."""
+_CONNECTED = "core.dim_datasets"
+"""Says which exports there are, and reads them all: no number is made of it."""
 
 
 def section(view: View) -> None:
@@ -40,10 +42,16 @@ def section(view: View) -> None:
     )
     kpi = kpis[chosen]
     st.graphviz_chart(drawing(view, kpi, reads, _files(view)), width="stretch")
-    with st.expander(view.t("quality.lineage_tables", count=len(between(reads, kpi.rows)) + 1)):
-        steps = [*between(reads, kpi.rows), kpi.rows]
+    steps = [*between(reads, found_in(reads, kpi.rows)), found_in(reads, kpi.rows)]
+    with st.expander(view.t("quality.lineage_tables", count=len(steps))):
         told = {"table_name": steps, "reads": [", ".join(sorted(reads.get(step, ()))) for step in steps]}
         parts.table(view, pl.DataFrame(told))
+
+
+def found_in(reads: Mapping[str, Iterable[str]], table: str) -> str:
+    """Where the rows of a table are found out: a view of gathered tickets shows those of the model behind it."""
+    own = f"{table}_own"
+    return own if own in reads else table
 
 
 def behind(reads: Mapping[str, Iterable[str]], table: str) -> set[str]:
@@ -51,7 +59,7 @@ def behind(reads: Mapping[str, Iterable[str]], table: str) -> set[str]:
     found: set[str] = set()
     waiting = [table]
     while waiting:
-        new = set(reads.get(waiting.pop(), ())) - found
+        new = set(reads.get(waiting.pop(), ())) - found - {_CONNECTED}
         found |= new
         waiting += new
     return found
@@ -66,9 +74,10 @@ def between(reads: Mapping[str, Iterable[str]], table: str) -> list[str]:
 def drawing(view: View, kpi: Kpi, reads: Reads, files: Mapping[str, int]) -> str:
     """The way from the exports to a KPI in the language of Graphviz: what lies between staging and the KPI's own rows
     is one node, or sixty tables would be drawn."""
-    sources = sorted(name.partition(".")[2] for name in behind(reads, kpi.rows) if name.startswith("raw."))
+    origin = found_in(reads, kpi.rows)
+    sources = sorted(name.partition(".")[2] for name in behind(reads, origin) if name.startswith("raw."))
     datasets = [name for name in sources if name in files]
-    steps = [name for name in between(reads, kpi.rows) if not name.startswith("staging.")]
+    steps = [name for name in between(reads, origin) if not name.startswith("staging.")]
     nodes = [(name, _dataset(view, name, files[name]), "box") for name in datasets]
     last = kpi.rows
     if steps:
@@ -81,7 +90,7 @@ def drawing(view: View, kpi: Kpi, reads: Reads, files: Mapping[str, int]) -> str
     ]
     drawn += [f'"{begin}" -> "{end}";' for begin, end in edges]
     style = f'color="{theme.BLUE}", fontname="sans-serif", fontsize=12'
-    return f"digraph {{ rankdir=LR; bgcolor=transparent; node [{style}]; edge [{style}]; {' '.join(drawn)} }}"
+    return f"digraph {{ rankdir=LR; nodesep=0.1; ranksep=0.9; bgcolor=transparent; node [{style}]; edge [{style}]; {' '.join(drawn)} }}"
 
 
 def _dataset(view: View, name: str, count: int) -> str:
