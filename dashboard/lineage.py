@@ -90,7 +90,8 @@ def drawing(view: View, kpi: Kpi, reads: Reads, files: Mapping[str, int]) -> str
     ]
     drawn += [f'"{begin}" -> "{end}";' for begin, end in edges]
     style = f'color="{theme.BLUE}", fontname="sans-serif", fontsize=12'
-    return f"digraph {{ rankdir=LR; nodesep=0.1; ranksep=0.9; bgcolor=transparent; node [{style}]; edge [{style}]; {' '.join(drawn)} }}"
+    graph = f"rankdir=LR; nodesep=0.1; ranksep=0.9; bgcolor=transparent; node [{style}]; edge [{style}];"
+    return f"digraph {{ {graph} {' '.join(drawn)} }}"
 
 
 def _dataset(view: View, name: str, count: int) -> str:

@@ -58,6 +58,8 @@ gate.prepare = lambda: None
 gate.run_export_checks = gate.run_mart_checks = lambda *_, **__: gate.GateResult("exports", (check,))
 
 def night(root, step, times):
+    # One that hangs ends by another signal.
+    signal.alarm(120)
     seen = []
 
     def kill(reached):
