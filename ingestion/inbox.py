@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ingestion.errors import DataThroughMissing, Finding
@@ -14,7 +15,7 @@ from ingestion.mapping import find_exports
 from ingestion.warehouse.snapshots import sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -47,6 +48,7 @@ def look(
     known: Mapping[LoadKey, str],
     settle_seconds: float,
     sleep: Callable[[float], None] = time.sleep,
+    names: Mapping[tuple[str, str, str], Sequence[str]] = MappingProxyType({}),
 ) -> Inbox:
     """Find tonight's files: those of a feed, settled, and not known by content from an earlier night.
 
@@ -54,6 +56,7 @@ def look(
         known: what earlier nights took in -> "loaded" or "retracted", each with how far it goes and with None.
         settle_seconds: a file changed less than this ago is waited for, once; if it changes again meanwhile,
             it is left for the next night.
+        names: source, feed and content -> the names it had when it was taken in, and those it was told about.
     """
     matched, unmatched = find_exports(exports, sources)
     inbox = Inbox(findings=[Finding("unmatched_file", {"file": _name(exports, path)}) for path in unmatched])
@@ -79,6 +82,9 @@ def look(
         elif key not in known:
             taken[key] = name
             inbox.arrivals.append(Arrival(file, feed, content))
+        elif (had := names.get((file.source, file.feed, content))) and not {name, file.path.name} & {*had}:
+            # Yesterday's export under today's name: the export it should have been is missing.
+            inbox.findings.append(Finding("same_content", {"file": name, "other": had[0]}))
     return inbox
 
 

@@ -138,7 +138,8 @@ def look(tonight: Night, exports: Path, sources: Mapping[str, Source]) -> list[A
         time.sleep(seconds)
 
     known = ledger.known_files(tonight.con)
-    found = inbox.look(exports, sources, known, tonight.settings.settle_seconds, wait)
+    names = ledger.known_names(tonight.con)
+    found = inbox.look(exports, sources, known, tonight.settings.settle_seconds, wait, names)
     for finding in found.findings:
         tonight.tell("warn", finding)
     reached("looked")

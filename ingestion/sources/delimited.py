@@ -8,13 +8,14 @@ records. `read_csv` alone would lose rows after an unclosed quotation mark, even
 from __future__ import annotations
 
 import io
+import os
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import duckdb
 
-from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, WrongEncoding
+from ingestion.errors import CountMismatch, ExportEmpty, ExportUnreadable, Finding, WrongEncoding
 from ingestion.sources.counting import count_lines, count_records
 from ingestion.sources.decode import likely_encoding, readable
 from ingestion.sources.records import BadRecord, Filler, Records, as_declared, checked_headings
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 LONGEST_LINE = 16 << 20
 # A few foreign bytes are a fault of their records; more than this, of the file.
 BAD_SHARE, BAD_RECORDS = 0.1, 3
+# What the record is that a file breaks off in.
+CUT = frozenset({"ragged_row", "unclosed_quote"})
 # A file with none but these would look like a header alone.
 _OTHER_ENDS = frozenset("\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 TABLE = "aftercare_records"
@@ -59,7 +62,7 @@ def read_delimited(con: DuckDBPyConnection, export: str, raw: Path, text: Decode
     if records is None:
         records = _exact(con, text, feed, header, export)
         _refuse_wrong_encoding(export, raw, text, records)
-    records.warnings = warnings
+    records.warnings += warnings
     return records
 
 
@@ -171,7 +174,21 @@ def _exact(con: DuckDBPyConnection, text: Decoded, feed: Feed, header: Header, e
         raise CountMismatch(export, counted, taken)
     con.execute(f'create or replace temp view {TABLE} as select * from "{TABLE}_text"')
     columns = {heading: f"c{i}" for i, heading in enumerate(header.headings)}
-    return Records(TABLE, header.headings, columns, row, filler.originals, bad)
+    return Records(TABLE, header.headings, columns, row, filler.originals, bad, _cut(text, header, row, bad, export))
+
+
+def _cut(text: Decoded, header: Header, rows: int, bad: Sequence[BadRecord], export: str) -> list[Finding]:
+    """Whether the last record breaks off: too few cells or an open quotation mark, and no line end after it.
+
+    A sound last record without a line end is how many programs write; a cut within its last cell looks the same.
+    """
+    if not bad or bad[-1].row != rows or bad[-1].code not in CUT:
+        return []
+    with text.path.open("rb") as stream:
+        stream.seek(-1, os.SEEK_END)
+        is_ended = stream.read(1) in b"\r\n"
+    is_short = bad[-1].code == "unclosed_quote" or len(bad[-1].cells) < len(header.headings)
+    return [] if is_ended or not is_short else [Finding("cut_short", {"file": export, "row": rows})]
 
 
 def _data(text: Decoded, feed: Feed, header: Header) -> tuple[Splitter, Iterator[Record]]:

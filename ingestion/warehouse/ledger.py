@@ -252,6 +252,25 @@ def known_files(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str, dat
     return {(*file, end): state for *file, through, state in rows for end in (None, through)}
 
 
+def known_names(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str, str], list[str]]:
+    """(source, feed, sha256) -> names of files with that content: as first taken in, later ones, those warned of.
+
+    Who was warned of a copy once is not warned again every night that it lies there.
+    """
+    rows = con.execute(
+        """with told as (
+            select fields ->> 'other' as loaded_as, fields ->> 'file' as file
+            from warehouse.meta.findings where code = 'same_content'
+        )
+        select source, feed, sha256, [any_value(loads.file order by load_seq)]
+            || list(loads.file order by load_seq) || coalesce(list(told.file) filter (told.file is not null), [])
+        from warehouse.meta.loads as loads left join told
+            on told.loaded_as = loads.file or ends_with(told.loaded_as, '/' || loads.file)
+        group by source, feed, sha256"""
+    ).fetchall()
+    return {tuple(file): names for *file, names in rows}
+
+
 def next_load_seq(con: duckdb.DuckDBPyConnection) -> int:
     row = con.execute("select coalesce(max(load_seq), 0) + 1 from warehouse.meta.loads").fetchone()
     return int(row[0]) if row else 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Findings that are no errors, raised by the inbox, landing, gates and publishing.
 TOLD = (
     *("unmatched_file", "file_still_changing", "same_content", "retracted_file", "changed_while_reading"),
+    "cut_short",
     *("nothing_loaded", "check_failed", "accuracy_below_target", "too_many_held_back", "unmapped_column"),
     *("mostly_held_back", "nothing_found", "no_rows", "hidden_rows", "hidden_columns"),
     *("new_column", "gone_column", "renamed_column"),
@@ -84,6 +85,7 @@ FIELDS = {
     "mapping_file_invalid": ("export", "detail", "line"),
     "file_still_changing": ("file",),
     "same_content": ("file", "other"),
+    "cut_short": ("file", "row"),
     "retracted_file": ("file", "sha256"),
     "changed_while_reading": ("file",),
     "calendar_gap": ("calendar", "days"),

@@ -82,7 +82,27 @@ def test_a_second_night_without_anything_new_publishes_nothing(shop: Shop) -> No
 def test_the_same_content_under_another_name_is_nothing_new(shop: Shop) -> None:
     shop.night()
     shop.tickets("copy", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
-    assert shop.night().verdict == "nothing_new"
+    second = shop.night()
+    assert second.verdict == "nothing_new"
+    told = {"file": "shop/tickets-copy.csv", "other": "tickets-0601.csv"}
+    assert [(severity, one.code, one.fields) for severity, one in second.findings] == [("warn", "same_content", told)]
+    assert not shop.night().findings
+
+
+@pytest.mark.parametrize(
+    ("last", "is_cut"),
+    [
+        ("T003,C001,2025-06-", True),
+        ('T003,C001,2025-06-01 09:00:00,"bro', True),
+        ("T003,C001,2025-06-01 09:00:00\n", False),
+        ("T003,C001,2025-06-01 09:00:00,broken,2025-06-01 09:00:00", False),
+    ],
+)
+def test_a_file_that_breaks_off_in_a_line_is_told(shop: Shop, last: str, is_cut: bool) -> None:
+    file = shop.tickets("0601", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
+    file.write_text(file.read_text(encoding="utf-8") + last, encoding="utf-8")
+    told = [(severity, one.fields) for severity, one in shop.night().findings if one.code == "cut_short"]
+    assert told == ([("warn", {"file": "tickets-0601.csv", "row": 3})] if is_cut else [])
 
 
 def test_the_same_content_twice_in_one_night_is_taken_in_once(shop: Shop) -> None:
