@@ -171,16 +171,16 @@ pausing as (
     from (select distinct pauses_on from sla where metric = 'resolution' and pauses_on <> '') as told
 ),
 
+-- By each of the few sets of statuses that policies pause on: asking the tickets for theirs here would read them twice,
+-- and so keep all their columns in memory meanwhile.
 pauses as (
     select
-        status_spans.ticket_key,
+        status_spans.ticket_key, pausing.pauses_on,
         sum(status_spans.calendar_seconds) as paused_calendar_seconds,
         sum(status_spans.business_seconds) as paused_business_seconds
     from core.fct_status_spans_own as status_spans
-    inner join (select distinct status from pausing) as stopped on status_spans.status = stopped.status
-    inner join promised on status_spans.ticket_key = promised.ticket_key
-    inner join pausing on promised.resolution_pauses_on = pausing.pauses_on and status_spans.status = pausing.status
-    group by status_spans.ticket_key
+    inner join pausing on status_spans.status = pausing.status
+    group by status_spans.ticket_key, pausing.pauses_on
 ),
 
 timed as (
@@ -193,7 +193,8 @@ timed as (
         coalesce(pauses.paused_calendar_seconds, 0) as paused_calendar_seconds,
         coalesce(pauses.paused_business_seconds, 0) as paused_business_seconds
     from clocked
-    left join pauses on clocked.ticket_key = pauses.ticket_key
+    left join pauses
+        on clocked.ticket_key = pauses.ticket_key and clocked.resolution_pauses_on = pauses.pauses_on
 ),
 
 durations as (
