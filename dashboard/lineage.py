@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
 import streamlit as st
 
 from dashboard import parts, quality, theme
+from dashboard.metrics import passport
 from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from dashboard.session import View
     from ingestion.warehouse.kpis import Kpi
 
-Reads = dict[str, set[str]]
-"""Table -> the tables that its SELECT names."""
-_CONNECTED = "core.dim_datasets"
-"""Says which exports there are, and reads them all: no number is made of it."""
+Reads = Mapping[str, Iterable[str]]
+"""Table -> the tables that it is built from."""
 
 
 def section(view: View) -> None:
     """The way to one KPI, drawn, and its tables one by one."""
     parts.section(view, "lineage")
-    frame = quality.later_table(view, "lineage")
+    frame = quality.later_table(view, "definitions")
     if frame.is_empty():
         st.info(view.t("quality.no_lineage"), icon=":material/account_tree:")
         return
-    reads: Reads = {}
-    for table, source in frame.select("model", "reads").iter_rows():
-        reads.setdefault(table, set()).add(source)
+    reads = {name: sources or () for name, sources in frame.select("name", "reads").iter_rows()}
     kpis = {kpi.id: kpi for kpi in load_kpis().values() if kpi.rows in reads}
     chosen = st.selectbox(
         view.t("quality.lineage_of"),
@@ -42,42 +38,24 @@ def section(view: View) -> None:
     )
     kpi = kpis[chosen]
     st.graphviz_chart(drawing(view, kpi, reads, _files(view)), width="stretch")
-    steps = [*between(reads, found_in(reads, kpi.rows)), found_in(reads, kpi.rows)]
+    steps = [*between(reads, kpi.rows), kpi.rows]
     with st.expander(view.t("quality.lineage_tables", count=len(steps))):
         told = {"table_name": steps, "reads": [", ".join(sorted(reads.get(step, ()))) for step in steps]}
         parts.table(view, pl.DataFrame(told))
 
 
-def found_in(reads: Mapping[str, Iterable[str]], table: str) -> str:
-    """Where the rows of a table are found out: a view of gathered tickets shows those of the model behind it."""
-    own = f"{table}_own"
-    return own if own in reads else table
-
-
-def behind(reads: Mapping[str, Iterable[str]], table: str) -> set[str]:
-    """Every table that one follows from, however far back."""
-    found: set[str] = set()
-    waiting = [table]
-    while waiting:
-        new = set(reads.get(waiting.pop(), ())) - found - {_CONNECTED}
-        found |= new
-        waiting += new
-    return found
-
-
-def between(reads: Mapping[str, Iterable[str]], table: str) -> list[str]:
+def between(reads: Reads, table: str) -> list[str]:
     """The tables built on the way to one, those it follows from before it."""
-    wanted = behind(reads, table) & reads.keys()
-    return sorted(wanted, key=lambda name: (len(behind(reads, name)), name))
+    wanted = {*passport.behind(reads, [table])} & {name for name, sources in reads.items() if sources}
+    return sorted(wanted - {table, passport.REGISTRY}, key=lambda name: (len(passport.behind(reads, [name])), name))
 
 
 def drawing(view: View, kpi: Kpi, reads: Reads, files: Mapping[str, int]) -> str:
     """The way from the exports to a KPI in the language of Graphviz: what lies between staging and the KPI's own rows
     is one node, or sixty tables would be drawn."""
-    origin = found_in(reads, kpi.rows)
-    sources = sorted(name.partition(".")[2] for name in behind(reads, origin) if name.startswith("raw."))
-    datasets = [name for name in sources if name in files]
-    steps = [name for name in between(reads, origin) if not name.startswith("staging.")]
+    sources = {name.partition(".")[2] for name in passport.behind(reads, [kpi.rows]) if name.startswith("raw.")}
+    datasets = [name for name in files if name in sources]
+    steps = [name for name in between(reads, kpi.rows) if not name.startswith("staging.")]
     nodes = [(name, _dataset(view, name, files[name]), "box") for name in datasets]
     last = kpi.rows
     if steps:

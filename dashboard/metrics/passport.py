@@ -40,7 +40,7 @@ TOLERANCE = 1e-12
 
 PARTS = ("denominator", "numerator")
 # Tells which exports are there, so it reads all of them; no number comes from what is in them.
-_REGISTRY = "core.dim_datasets"
+REGISTRY = "core.dim_datasets"
 _EXACT = ("numerator", "denominator", "n", "state")
 _CLOSE = ("value", "lower", "upper")
 
@@ -228,14 +228,23 @@ def _lineage(snapshot: Snapshot, tables: list[str]) -> list[dict[str, Any]]:
     if "meta.definitions" not in snapshot.columns:
         return [{"name": name, "sha256": None, "reads": []} for name in tables]
     known = {row["name"]: row for row in query.meta(snapshot, "definitions").to_dicts()}
-    wanted, open_ = dict.fromkeys(tables), list(tables)
-    while open_:
-        for name in known[open_.pop()]["reads"] or ():
-            if name in known and name not in wanted:
-                wanted[name] = None
-                open_ += [name] if name != _REGISTRY else []
-    reads = {name: [] if name == _REGISTRY else list(known[name]["reads"] or ()) for name in wanted}
-    return [{**known[name], "reads": reads[name]} for name in wanted]
+    reads = {name: [] if name == REGISTRY else list(row["reads"] or ()) for name, row in known.items()}
+    return [{**known[name], "reads": reads[name]} for name in behind(reads, tables) if name in known]
+
+
+def behind(reads: Mapping[str, Iterable[str]], tables: Iterable[str]) -> list[str]:
+    """The tables and everything that they are built from, however far back; the registry is named, not followed.
+
+    `reads` has the tables that each model's SELECT names.
+    """
+    found = dict.fromkeys(tables)
+    waiting = list(found)
+    while waiting:
+        name = waiting.pop()
+        new = [source for source in reads.get(name, ()) if source not in found] if name != REGISTRY else []
+        found |= dict.fromkeys(new)
+        waiting += new
+    return list(found)
 
 
 def _datasets(lineage: list[dict[str, Any]]) -> set[str]:

@@ -74,10 +74,8 @@ _LEDGER = {
 
 def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterable[Model]) -> None:
     """Fill schema `meta` of the snapshot."""
-    models = list(models)
     published = [model for model in models if model.is_published]
     con.execute("create schema if not exists meta")
-    _write_lineage(con, models)
     con.execute(
         """create table meta.run as select
         ?::varchar as run_id, ?::timestamp as started_at, ?::timestamp as as_of, ?::varchar as business_timezone,
@@ -97,15 +95,6 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
     _write_datasets(con, names)
     _write_load_datasets(con)
     _write_disagreements(con, names)
-
-
-def _write_lineage(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> None:
-    """meta.lineage: which tables each model reads, published or not, as its SQL says."""
-    pairs = [(model.name, source) for model in models for source in sorted(model.references)]
-    con.execute(
-        "create table meta.lineage as select unnest(?::varchar[]) as model, unnest(?::varchar[]) as reads",
-        [[model for model, _ in pairs], [source for _, source in pairs]],
-    )
 
 
 def _write_disagreements(con: duckdb.DuckDBPyConnection, models: set[str]) -> None:

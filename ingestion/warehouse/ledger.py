@@ -147,14 +147,17 @@ def end_run(
 
 
 def forget_idle(con: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
-    """Of the runs in a row, up to this one, that found nothing new, keep the last alone; returns the others.
+    """Of the runs in a row, up to this one, that found nothing new, keep the last and those that told of a file;
+    returns the others.
 
-    Runs may be called every minute: their lines would drown those of the nights that did something.
+    Runs may be called every minute: their lines would drown those of the nights that did something. Of a copy one is
+    told once (`known_names`): whoever looks later has to find it.
     """
     rows = con.execute(
         """select run_id from warehouse.meta.runs where verdict = 'nothing_new' and run_id < $this and run_id > (
             select coalesce(max(run_id), '') from warehouse.meta.runs
-            where run_id < $this and verdict is distinct from 'nothing_new')""",
+            where run_id < $this and verdict is distinct from 'nothing_new')
+        and run_id not in (select run_id from warehouse.meta.findings where code = 'same_content')""",
         {"this": run_id},
     ).fetchall()
     idle = [row[0] for row in rows]

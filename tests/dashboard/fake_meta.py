@@ -91,18 +91,16 @@ META = {
             "row_count": [10, 5, 3, 0],
         }
     ),
-    "lineage": pl.DataFrame(
+    "definitions": pl.DataFrame(
         [
-            ("staging.stg_tickets", "raw.tickets"),
-            ("staging.stg_tickets", "raw.run"),
-            ("staging.stg_surveys", "raw.surveys"),
-            ("core.fct_tickets_own", "staging.stg_tickets"),
-            ("core.fct_ticket_facts", "core.fct_tickets_own"),
-            ("core.fct_surveys", "staging.stg_surveys"),
-            ("core.fct_surveys", "core.fct_tickets_own"),
-            ("core.fct_tickets", "core.fct_ticket_facts"),
+            ("staging.stg_tickets", "a1", ["raw.tickets", "raw.run"]),
+            ("staging.stg_surveys", "a2", ["raw.surveys"]),
+            ("core.fct_tickets_own", "a3", ["staging.stg_tickets"]),
+            ("core.fct_surveys", "a4", ["staging.stg_surveys", "core.fct_tickets_own"]),
+            ("core.fct_tickets", "a5", ["core.fct_tickets_own"]),
+            ("raw.targets", "a6", None),
         ],
-        schema=["model", "reads"],
+        schema=["name", "sha256", "reads"],
         orient="row",
     ),
     "disagreements": pl.DataFrame(

@@ -55,10 +55,10 @@ def test_a_stopped_run_says_how_to_answer_for_it_and_the_record_says_who_did(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--accept", "no_rows"), "--because"),
+        (("--accept", "ambiguous_dates"), "--because"),
         (("--because", "a reason"), "--accept"),
-        (("--accept", "no_rows", "--because", "  "), "--because"),
-        (("--accept", "no_row", "--because", "a reason"), "Did you mean no_rows"),
+        (("--accept", "ambiguous_dates", "--because", "  "), "--because"),
+        (("--accept", "ambiguous_date", "--because", "a reason"), "Did you mean ambiguous_dates"),
         (("--accept", "does_not_reconcile", "--because", "a reason"), "cannot be accepted"),
     ],
 )

@@ -75,14 +75,15 @@ def test_accepting_one_of_two_still_stops_and_both_are_remembered(faulty: Shop) 
     faulty.customers("0602")
     assert faulty.night(accepted=ACCEPTED).verdict == "stopped"
     assert codes(faulty, "stop") == {"no_rows"}
+    assert "no_rows" in NEVER
     assert [row[0] for row in faulty.ledger(RECORDED)] == [CHECK]
 
 
 def test_what_did_not_fail_is_told(shop: Shop) -> None:
-    outcome = shop.night(accepted=Acceptance(("no_rows",), "a test", "li"))
+    outcome = shop.night(accepted=Acceptance(("ambiguous_dates",), "a test", "li"))
     assert outcome.verdict == "published"
     told = shop.ledger("select severity, fields ->> 'check' from meta.findings where code = 'override_unused'")
-    assert told == [("note", "no_rows")]
+    assert told == [("note", "ambiguous_dates")]
     assert shop.ledger(RECORDED) == []
 
 
@@ -98,6 +99,7 @@ def test_what_makes_numbers_wrong_is_never_accepted(shop: Shop, monkeypatch: pyt
 
 NEVER = (
     *("key_not_unique", "grain_not_unique", "does_not_reconcile", "rows_lost", "parts_do_not_add_up"),
+    *("no_rows", "empty_file", "mostly_held_back"),
     *("count_mismatch", "missing_column", "unreadable", "mapping_invalid", "no_checks", "could_not_run"),
 )
 
