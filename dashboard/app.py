@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 import streamlit as st
 
-from dashboard import filters, parts, session, theme
+from dashboard import filters, last_night, parts, session, theme
 from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
 from dashboard.words import sentence
@@ -67,6 +67,7 @@ def main() -> None:
     view = session.View(lang, t, snapshot, scope, choice)
     with state:
         parts.data_state(view)
+        last_night.banner(view)
     session.begin(view)
     try:
         page.run()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dashboard.i18n import Translate
     from ingestion.errors import Finding
     from ingestion.reader_settings import ReaderSettings
+    from ingestion.warehouse.last_run import LastRun
     from ingestion.warehouse.serving import Served
 
 Fault = Literal["unreadable", "empty", "older_served", "held", "run_stopped", "run_failed", "run_cut_off", "overdue"]
@@ -63,7 +64,8 @@ def look(home: Path, fresh_within: timedelta, now: datetime) -> Health:
         served = serving.serve(home)
     except WarehouseError as error:
         return Health(("unreadable",), None, fresh_within, cause=error.finding)
-    run_fault, run_id = _of_last_run(Places(home))
+    ended = unpublished(home)
+    run_fault, run_id = ((ended[0],), ended[1].run_id) if ended else ((), "")
     if served is None:
         return Health(("empty", *run_fault), None, fresh_within, last_run_id=run_id)
     age = now - served.snapshot.as_of
@@ -78,15 +80,17 @@ def look(home: Path, fresh_within: timedelta, now: datetime) -> Health:
     return Health(tuple(faults), served, fresh_within, age, last_run_id=run_id)
 
 
-def _of_last_run(places: Places) -> tuple[tuple[Fault, ...], str]:
+def unpublished(home: Path) -> tuple[Fault, LastRun] | None:
+    """The last run where it did not end well, and how; None where it did, goes on or never was."""
+    places = Places(home)
     last = last_run.read(places)
     if last is None:
-        return (), ""
+        return None
     if last.verdict is None:
-        return ((), "") if last_run.is_going_on(places) else (("run_cut_off",), last.run_id)
+        return None if last_run.is_going_on(places) else ("run_cut_off", last)
     ended: dict[str, Fault] = {"stopped": "run_stopped", "failed": "run_failed"}
     fault: Fault | None = "run_cut_off" if last.code == "cut_off" else ended.get(last.verdict)
-    return ((fault,), last.run_id) if fault else ((), "")
+    return (fault, last) if fault else None
 
 
 def sentences(found: Health, settings: ReaderSettings, t: Translate, lang: str) -> str:

@@ -7,10 +7,6 @@ dropped when Great Expectations ships an engine of its own for DuckDB (its pull 
 Importing this module imports Great Expectations, which takes seconds: import it inside the function that needs it.
 """
 
-import os
-
-os.environ["GX_ANALYTICS_ENABLED"] = "false"  # read once, at import: nothing about a run may leave the machine
-
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass

@@ -54,11 +54,20 @@ class _Asked:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A suite, and what became of its expectations, in their order."""
+
+    suite: "ExpectationSuite"
+    checks: tuple[CheckResult, ...]
+
+
+@dataclass(frozen=True)
 class GateResult:
-    """Every check of one stage."""
+    """Every check of one stage, and the suites among them."""
 
     stage: str
     checks: tuple[CheckResult, ...]
+    judged: tuple[Judged, ...] = ()
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
@@ -120,7 +129,7 @@ def run_export_checks(
         suite = exports.suite_for(dataset, row_rules(name), may_be_empty=is_fine_empty, key=(keys or {}).get(name))
         asked.append(_Asked(name, _landed(table, limit), suite))
     with validator(connection, catalog) as running:
-        return GateResult(EXPORTS, tuple(_checked(running, EXPORTS, asked)))
+        return _gathered(EXPORTS, _checked(running, EXPORTS, asked))
 
 
 def run_mart_checks(
@@ -172,7 +181,13 @@ def run_mart_checks(
         has_moved = moved is None or name in moved or (has_days and name in days.ARRIVES)
         asked.append(_Asked(name.replace(".", "__"), f"select * from {name}", suite, has_moved))
     with validator(connection, *catalogs) as running:
-        return GateResult(MARTS, tuple(_checked(running, MARTS, asked, moved or ())))
+        return _gathered(MARTS, _checked(running, MARTS, asked, moved or ()))
+
+
+def _gathered(stage: str, found: "Iterable[CheckResult | Judged]") -> GateResult:
+    every = list(found)
+    checks = [check for one in every for check in (one.checks if isinstance(one, Judged) else (one,))]
+    return GateResult(stage, tuple(checks), tuple(one for one in every if isinstance(one, Judged)))
 
 
 def _landed(table: str | Sequence[str], limit: datetime) -> str:
@@ -192,7 +207,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, catalogs: Sequence[str]) -> 
 
 def _checked(
     running: "Validator", stage: str, asked: Sequence["_Asked | CheckResult"], moved: Collection[str] = ()
-) -> Iterator[CheckResult]:
+) -> "Iterator[CheckResult | Judged]":
     """Judge the suites: all of them as a whole, then those in which something is wrong check by check.
 
     A table that cannot be read has that as its one result.
@@ -226,8 +241,10 @@ def _checked(
             yield _verdict(stage, one.suite.name, "could_not_run", count)
             continue
         outcomes = kept(one.suite) if one.view in settled else running.validate(one.view, one.suite)
-        yield from (_result(stage, one.suite.name, outcome, count) for outcome in outcomes)
-        if not outcomes:
+        if outcomes:
+            results = (_result(stage, one.suite.name, outcome, count) for outcome in outcomes)
+            yield Judged(one.suite, tuple(results))
+        else:
             yield _verdict(stage, one.suite.name, "no_checks")
 
 

@@ -113,7 +113,7 @@ def check_exports(tonight: Night, landed: list[Landed]) -> None:
             may_be_empty=tables if one.rows_read or one.settings.may_be_empty else (),
             keys=_keys(one.settings),
         )
-        _obey(tonight, result, one.load_id)
+        _obey(tonight, result, one.load_id, one.file)
     reached("exports_checked")
     tonight.stop_if_told()
 
@@ -213,8 +213,9 @@ def _spans(spans: list[calendars.Span]) -> str:
     return ", ".join(str(first) if first == last else f"{first} – {last}" for first, last in spans)
 
 
-def _obey(tonight: Night, result: gate.GateResult, load_id: str | None) -> None:
+def _obey(tonight: Night, result: gate.GateResult, load_id: str | None, file: str = "") -> None:
     """Write every check to the ledger; what failed becomes a finding, which may stop the night."""
+    tonight.judged.append((file, result))
     ledger.record_checks(tonight.con, tonight.run_id, load_id, map(asdict, result.checks))
     for check in result.checks:
         if check.success:

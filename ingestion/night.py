@@ -27,6 +27,7 @@ from ingestion.warehouse.places import Places
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from data_checks.gate import GateResult
     from ingestion.errors import Finding
     from ingestion.progress import Progress
     from ingestion.settings import Settings
@@ -75,6 +76,8 @@ class Night:
     models_built: int = 0
     # What somebody answers for tonight.
     accepted: overrides.Acceptance = field(default_factory=overrides.Acceptance)
+    # What the gates said, with the file it is about, '' for built tables.
+    judged: list[tuple[str, GateResult]] = field(default_factory=list)
     # Tables that differ from last night's; None: everything was built from raw.
     changed_tables: frozenset[str] | None = None
     # Which rows of them differ, as far as that is known.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from data_checks import gate
 from data_checks.gist import gist, place
-from ingestion import bounds, drift, gates, inbox, overrides, publishing, usage
+from ingestion import bounds, data_docs, drift, gates, inbox, overrides, publishing, usage
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
@@ -260,6 +260,7 @@ def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
     tonight.progress.end()
     for finding in overrides.unused(tonight.con, tonight.run_id, tonight.accepted):
         tonight.tell("note", finding)
+    data_docs.write(tonight)
     last_run.keep(tonight.con, tonight.places)
     published = snapshots.published(tonight.places.home)
     log.info("run %s: %s", tonight.run_id, verdict)

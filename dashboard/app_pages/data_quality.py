@@ -1,11 +1,13 @@
 """Data quality and loads: may tonight's numbers be trusted, and what was held back, and why?"""
 
-from dashboard import lineage, parts, quality, quality_history
+from dashboard import last_night, lineage, parts, quality, quality_history
 from dashboard.session import current
 
 view = current()
 parts.title(view, "data_quality", is_filtered=False)
 quality.summary(view)
+
+last_night.story(view)
 
 parts.section(view, "loads")
 quality.loads(view)
@@ -22,6 +24,7 @@ quality.checks(view)
 
 parts.section(view, "failed_checks")
 quality_history.failed_checks(view)
+last_night.docs(view)
 
 parts.section(view, "volumes")
 quality_history.volumes(view)

@@ -10,11 +10,12 @@ import logging
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from filelock import FileLock, Timeout
 
 from data_checks.gist import gist
+from ingestion.errors import Finding
 from ingestion.warehouse.files import write_json
 
 if TYPE_CHECKING:
@@ -24,16 +25,22 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("aftercare.run")
 
+FINDINGS_KEPT: Final = 20
+
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run of the ledger. Instants are UTC, without a zone; `verdict` None: it has not ended by itself."""
+    """The newest run of the ledger. Instants are UTC, without a zone; `verdict` None: it has not ended by itself.
+
+    `stopped_by`: the first findings that stopped it, for readers who are shown the snapshot before it.
+    """
 
     run_id: str
     started_at: datetime
     ended_at: datetime | None
     verdict: str | None
     code: str | None
+    stopped_by: tuple[Finding, ...] = ()
 
 
 def keep(con: duckdb.DuckDBPyConnection, places: Places) -> None:
@@ -48,12 +55,22 @@ def keep(con: duckdb.DuckDBPyConnection, places: Places) -> None:
     if row is not None:
         run_id, started_at, ended_at, verdict, code = row
         told = {"run_id": run_id, "started_at": started_at.isoformat(), "verdict": verdict, "code": code}
+        told |= {"ended_at": ended_at.isoformat() if ended_at else None, "stopped_by": _stopped_by(con, run_id)}
         try:
-            write_json(places.last_run, {**told, "ended_at": ended_at.isoformat() if ended_at else None})
+            write_json(places.last_run, told)
         except OSError as error:
             log.warning("last_run.json cannot be written: %s", gist(error))
             with suppress(OSError):
                 places.last_run.unlink(missing_ok=True)
+
+
+def _stopped_by(con: duckdb.DuckDBPyConnection, run_id: str) -> list[dict[str, Any]]:
+    rows = con.execute(
+        f"""select code, fields from warehouse.meta.findings where run_id = ? and severity = 'stop'
+        order by rowid limit {FINDINGS_KEPT}""",
+        [run_id],
+    ).fetchall()
+    return [{"code": code, "fields": json.loads(fields)} for code, fields in rows]
 
 
 def read(places: Places) -> LastRun | None:
@@ -67,6 +84,7 @@ def read(places: Places) -> LastRun | None:
             ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
             verdict=told["verdict"],
             code=told["code"],
+            stopped_by=tuple(Finding(one["code"], one["fields"]) for one in told.get("stopped_by", ())),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None

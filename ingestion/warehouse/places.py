@@ -38,6 +38,11 @@ class Places:
         return self.home / "logs"
 
     @property
+    def data_docs(self) -> Path:
+        """Every check of a run on one page, by run (ingestion/data_docs.py)."""
+        return self.home / "data_docs"
+
+    @property
     def mappings(self) -> Path:
         """The owner's own mappings; a source found here wins over the one we ship."""
         return self.home / "mappings"
@@ -54,6 +59,13 @@ class Places:
 
     def log(self, run_id: str) -> Path:
         return self.logs / f"{run_id}.log"
+
+    def docs(self, run_id: str) -> Path:
+        return self.data_docs / f"{run_id}.html"
+
+    def docs_kept(self) -> list[Path]:
+        """The pages there are, the newest first."""
+        return sorted(self.data_docs.glob("*.html"), reverse=True)
 
     def snapshot(self, run_id: str) -> Path:
         return self.snapshots / f"{run_id}.duckdb"

@@ -10,6 +10,7 @@ from filelock import FileLock
 
 from data_checks import gate
 from ingestion import pipeline
+from ingestion.errors import Finding
 from ingestion.warehouse import last_run, models
 from ingestion.warehouse.errors import AnotherRun
 from ingestion.warehouse.places import Places
@@ -88,6 +89,7 @@ def test_a_stopped_run_is_written_down_and_one_that_was_killed_is_settled(shop: 
     told = last_run.read(Places(shop.home))
     assert told is not None
     assert (told.run_id, told.verdict, told.code) == (stopped.run_id, "stopped", "empty_file")
+    assert told.stopped_by == (Finding("empty_file", {"export": "tickets-0602.csv"}),)
     (shop.exports / "shop" / "tickets-0602.csv").unlink()
     assert shop.night().verdict == "nothing_new"
     assert last_run.read(Places(shop.home)) != told

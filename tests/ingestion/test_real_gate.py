@@ -13,6 +13,7 @@ from ingestion.mapping import SHIPPED
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
 from ingestion.warehouse import engines, models, snapshots
+from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,12 @@ def test_a_sound_night_passes_the_gate(small: Settings) -> None:
     outcome = night(small)
     assert (outcome.verdict, stopped_by(outcome)) == ("published", set())
     assert outcome.checks.passed > 200
+    (docs,) = Places(small.home).docs_kept()
+    told = docs.read_text(encoding="utf-8")
+    assert docs.stem == outcome.run_id
+    assert f"{outcome.checks.passed} passed, {outcome.checks.warned} failed" in told
+    assert "exports.tickets · tickets-2025-06-30.csv" in told
+    assert "marts.mart_tickets_daily" in told
 
 
 def test_a_mart_that_counts_wrongly_is_not_published(
@@ -65,6 +72,7 @@ def test_a_mart_that_counts_wrongly_is_not_published(
     outcome = night(small)
     assert outcome.verdict == "stopped"
     assert stopped_by(outcome) == {("does_not_reconcile", "marts.mart_tickets_daily")}
+    assert "<td>marts.mart_tickets_daily</td>" in Places(small.home).docs(outcome.run_id).read_text(encoding="utf-8")
     assert snapshots.published(small.home) is None
 
 
