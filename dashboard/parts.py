@@ -108,16 +108,17 @@ class _Unchecked:
 
 
 def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None) -> None:
-    """A table with headings, instants and dimension values in the reader's language and time zone."""
+    """A table with headings, instants and dimension values in the reader's language and time zone.
+
+    A column of lists is drawn as a line in each row.
+    """
     if frame.is_empty():
         st.info(view.t("parts.nothing"), icon=":material/inbox:")
         return
     readable = _readable(view, view.named(frame, *dimensions))
-    grouped = {
-        name: st.column_config.NumberColumn(format="localized")
-        for name, kind in readable.schema.items()
-        if kind.is_numeric()
-    }
+    kinds = readable.schema.items()
+    grouped = {name: st.column_config.NumberColumn(format="localized") for name, kind in kinds if kind.is_numeric()}
+    grouped |= {name: st.column_config.LineChartColumn(y_min=0) for name, kind in kinds if kind == pl.List}
     st.dataframe(
         readable, hide_index=True, width="stretch", height=height or "auto", column_config=grouped, placeholder=""
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 PAGE_ROWS: Final = 100
 _HELD_COLUMNS: Final = ("source", "feed", "file", "source_row", "dataset", "column_name", "reason")
 _FAILED_COLUMNS: Final = ("reason", "suite", "night_count", "unexpected_count", "last_run_id")
-_VOLUME_COLUMNS: Final = ("table_name", "row_count", "row_count_before", "row_count_change")
+_VOLUME_COLUMNS: Final = ("table_name", "row_count", "row_count_before", "row_count_change", "row_count_trend")
+_DRIFT_COLUMNS: Final = ("run_id", "reason", "file", "columns")
 
 
 def held_rows(view: View) -> None:
@@ -67,8 +69,23 @@ def failed_checks(view: View) -> None:
     parts.table(view, told.select(_FAILED_COLUMNS))
 
 
+def drift(view: View) -> None:
+    """Headings that came, went or were renamed in the files of recent nights, stopped ones among them."""
+    frame = quality.later_table(view, "drift")
+    if frame.is_empty():
+        st.success(view.t("quality.no_drift"), icon=":material/task_alt:")
+        return
+    told = [{"file": "", "columns": "", **json.loads(fields)} for fields in frame["fields"]]
+    named = frame.with_columns(
+        pl.Series("reason", [words.reason(view.lang, code) or code for code in frame["code"]], dtype=pl.String),
+        pl.Series("file", [str(one["file"]) for one in told], dtype=pl.String),
+        pl.Series("columns", [str(one["columns"]) for one in told], dtype=pl.String),
+    )
+    parts.table(view, named.sort("run_id", "file", "reason", descending=[True, False, False]).select(_DRIFT_COLUMNS))
+
+
 def volumes(view: View) -> None:
-    """How many rows each published table has, beside the night before; what changed most comes first."""
+    """How many rows each published table has and had on recent nights; what changed most comes first."""
     frame = quality.later_table(view, "volumes")
     if frame.is_empty():
         st.info(view.t("quality.no_volumes"), icon=":material/table_rows:")
@@ -83,13 +100,19 @@ def volumes(view: View) -> None:
 
 
 def changes(volumes: pl.DataFrame) -> pl.DataFrame:
-    """table_name, row_count of the newest night, row_count_before of the one before it, change (share of before)."""
+    """table_name, row_count of the newest night, row_count_before of the one before it, change (share of before),
+    row_count_trend of all nights told, the oldest first."""
     nights = sorted(set(volumes["run_id"]), reverse=True)[:2]
     now = volumes.filter(pl.col("run_id") == nights[0]).select(pl.col("model").alias("table_name"), "row_count")
     before = volumes.filter(pl.col("run_id").is_in(nights[1:])).select(
         pl.col("model").alias("table_name"), pl.col("row_count").alias("row_count_before")
     )
-    both = now.join(before, on="table_name", how="full", coalesce=True)
+    trend = (
+        volumes.sort("run_id")
+        .group_by(pl.col("model").alias("table_name"))
+        .agg(pl.col("row_count").alias("row_count_trend"))
+    )
+    both = now.join(before, on="table_name", how="full", coalesce=True).join(trend, on="table_name", how="left")
     is_known = pl.col("row_count_before") > 0
     change = pl.when(is_known).then(pl.col("row_count").fill_null(0) / pl.col("row_count_before") - 1)
     return both.with_columns(change.alias("change")).sort(

@@ -19,15 +19,15 @@ from ingestion.errors import Finding
 from ingestion.overrides import CHECK_FAILED
 from ingestion.sqltext import quoted
 from ingestion.steps import reached
-from ingestion.warehouse import kpi_bounds, ledger, models, snapshots
+from ingestion.warehouse import feeds, kpi_bounds, ledger, models, snapshots
 from ingestion.warehouse.kpis import load_kpis
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from ingestion.landing import Landed
-    from ingestion.mapping import Feed
+    from ingestion.mapping import Feed, Source
     from ingestion.night import Night
 
 NIGHTS_COMPARED = 7
@@ -169,6 +169,44 @@ def judge_spark(tonight: Night, failed: Sequence[gate.CheckResult]) -> None:
     if failed:
         _obey(tonight, gate.GateResult(gate.MARTS, tuple(failed)), None)
         tonight.stop_if_told()
+
+
+def check_freshness(tonight: Night, as_of: datetime, sources: Mapping[str, Source]) -> None:
+    """Warn of feeds that did not come although the others did: their part of the newest days is missing.
+
+    A feed that is no longer declared is awaited no more.
+    """
+    checks = [
+        _fresh(feed, as_of, is_overdue)
+        for feed in feeds.read(tonight.con)
+        if feed.source in sources
+        and feed.feed in sources[feed.source].feeds
+        and (is_overdue := feed.is_overdue(as_of)) is not None
+    ]
+    if checks:
+        _obey(tonight, gate.GateResult(gate.EXPORTS, tuple(checks)), None)
+
+
+def _fresh(feed: feeds.Feed, as_of: datetime, is_overdue: bool) -> gate.CheckResult:
+    rule = rules()["feed_overdue"]
+    behind, usual = (
+        f"{seconds / 86400:.1f}" for seconds in (feed.seconds_behind(as_of), feed.longest_gap_seconds or 0)
+    )
+    return gate.CheckResult(
+        stage=gate.EXPORTS,
+        suite=f"{feed.source}/{feed.feed}",
+        expectation="freshness",
+        column="",
+        severity=rule.severity,
+        success=not is_overdue,
+        unexpected_count=None,
+        element_count=None,
+        code=rule.code,
+        reason_zh=f"{rule.label['zh']}：比统计截止时间早 {behind} 天，平常最多间隔 {usual} 天；"
+        f"最近一份是 {feed.file}",
+        reason_en=f"{rule.label['en']}: it ends {behind} days before the others; its longest pause is {usual} days; "
+        f"newest file: {feed.file}",
+    )
 
 
 def check_calendars(tonight: Night, as_of: datetime) -> None:

@@ -122,6 +122,7 @@ def _run(
     if not aim.is_new:
         return _nothing_new(tonight, aim)
     gates.check_calendars(tonight, aim.as_of)
+    gates.check_freshness(tonight, aim.as_of, sources)
     publishing.build(tonight, aim, sources, engine)
     bounds.write(tonight, aim.as_of, sources)
     gates.check_bounds(tonight)

@@ -12,6 +12,9 @@ last_night.story(view)
 parts.section(view, "loads")
 quality.loads(view)
 
+parts.section(view, "feeds")
+quality.feeds(view)
+
 parts.section(view, "quarantine")
 quality.quarantine(view)
 quality_history.held_rows(view)
@@ -25,6 +28,9 @@ quality.checks(view)
 parts.section(view, "failed_checks")
 quality_history.failed_checks(view)
 last_night.docs(view)
+
+parts.section(view, "drift")
+quality_history.drift(view)
 
 parts.section(view, "volumes")
 quality_history.volumes(view)

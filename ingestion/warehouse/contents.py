@@ -13,6 +13,7 @@ from data_checks.contract import datasets
 from ingestion.sqltext import quoted
 from ingestion.warehouse.engines import attach
 from ingestion.warehouse.errors import PersonalColumn
+from ingestion.warehouse.feeds import FEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,12 +61,15 @@ _LEDGER = {
     "overrides": "select * from warehouse.meta.overrides order by accepted_at, code, subject",
     "failed_checks": f"""select run_id, code, suite, severity, unexpected_count from warehouse.meta.checks
         where not success and run_id in ({_RECENT})""",
+    "drift": f"""select run_id, code, fields from warehouse.meta.findings
+        where code in ('new_column', 'gone_column', 'renamed_column') and run_id in ({_RECENT})""",
     "volumes": f"select run_id, model, row_count from warehouse.meta.volumes where run_id in ({_RECENT})",
     # Keys and the original records are personal: they are in the people file, by load_id and source_row.
     "quarantine": """select load_id, source, feed, file, dataset, source_row, column_name, code
         from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",
     "released": """select load_id, source, feed, file, dataset, source_row, column_name, code, released_load,
         released_at from warehouse.meta.quarantine where released_by is not null order by load_id, source_row""",
+    "feeds": FEEDS,
     "targets": "from scratch.raw.targets",
     "runs": f"""select run_id, started_at, ended_at, verdict, as_of, message_code
         from warehouse.meta.runs order by run_id desc limit {RUNS_SHOWN}""",

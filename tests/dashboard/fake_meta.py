@@ -91,6 +91,23 @@ META = {
             "row_count": [10, 5, 3, 0],
         }
     ),
+    "drift": pl.DataFrame(
+        [
+            ("R1", "gone_column", '{"file": "tickets-0629.csv", "columns": "region"}'),
+            ("R2", "renamed_column", '{"file": "visits-0630.csv", "columns": "派单时间 → 派工时间"}'),
+        ],
+        schema=["run_id", "code", "fields"],
+        orient="row",
+    ),
+    "feeds": pl.DataFrame(
+        [
+            ("helpdesk", "tickets", "tickets-0630.csv", datetime(2025, 6, 30, 16), 86_400.0, 7),
+            ("helpdesk", "surveys", "surveys-0627.csv", datetime(2025, 6, 27, 16), 90_000.0, 7),
+            ("crm", "products", "products.csv", datetime(2025, 6, 1, 16), None, 0),
+        ],
+        schema=["source", "feed", "file", "data_through", "longest_gap_seconds", "gap_count"],
+        orient="row",
+    ),
     "definitions": pl.DataFrame(
         [
             ("staging.stg_tickets", "a1", ["raw.tickets", "raw.run"]),

@@ -235,7 +235,16 @@ def test_a_snapshot_of_an_older_version_still_opens(
     open_page: OpenPage, fake_query: FakeQuery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meta(snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
-        if name in ("released", "disagreements", "overrides", "definitions", "failed_checks", "volumes"):
+        if name in (
+            "released",
+            "disagreements",
+            "overrides",
+            "definitions",
+            "failed_checks",
+            "volumes",
+            "feeds",
+            "drift",
+        ):
             raise NoSuchTable("unknown_table", table=name)
         return META[name]
 

@@ -41,3 +41,23 @@ def test_rows_held_back_can_be_narrowed_to_a_reason(open_page: OpenPage) -> None
     assert [row["行号"] for row in table_with(page, "行号")] == [3]
     page.selectbox(key="held_reason").set_value("全部").run()
     assert len(table_with(page, "行号")) == 3
+
+
+def test_the_trend_of_a_table_has_every_night_in_order() -> None:
+    found = {row["table_name"]: row["row_count_trend"] for row in changes(META["volumes"]).to_dicts()}
+    assert found["core.fct_orders"] == [1, 200, 100]
+    assert found["core.fct_new"] == [7]
+
+
+def test_headings_that_changed_are_told_the_newest_first(open_page: OpenPage) -> None:
+    rows = table_with(open_page("data_quality"), "涉及的列")
+    assert [(row["批次"], row["涉及的列"]) for row in rows] == [("R2", "派单时间 → 派工时间"), ("R1", "region")]
+
+
+def test_each_feed_says_whether_it_came_as_usual(open_page: OpenPage) -> None:
+    rows = table_with(open_page("data_quality"), "是否按时")
+    assert [(row["数据来源"], row["是否按时"]) for row in rows] == [
+        ("crm", "次数太少，无法判断"),
+        ("helpdesk", "逾期"),
+        ("helpdesk", "按时"),
+    ]
