@@ -40,6 +40,11 @@ if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = __file__
 
 
+# A worker of pytest-xdist has a core of its own: threads of others would only be in its way.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("AFTERCARE_THREADS", "1")
+
+
 # What takes minutes at a stretch, or waits for the network: begun last it would run beside an idle core.
 FIRST = ("test_readme.py", "test_incremental.py", "test_pipeline_kill.py")
 
@@ -93,23 +98,32 @@ def ancestors(name: str) -> Iterator[models.Model]:
     return (model for model in ordered if model.name in wanted)
 
 
+@pytest.fixture(scope="session")
+def empty_warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Raw tables without a row, with the real policies, targets and calendars: making them takes longest."""
+    with engines.open_memory() as con:
+        raw.create_tables(con, "memory", schemas=("raw",))
+        models.create_inputs(con, "memory")
+        yield con
+
+
 @pytest.fixture
-def run_model() -> Iterator[RunModel]:
+def run_model(empty_warehouse: duckdb.DuckDBPyConnection) -> RunModel:
     """Run one model on given rows: run_model("core.fct_x", {"staging.stg_y": "<table>"}, select="a, b").
 
     Tables not given are built from empty exports and the real policies, targets and calendars. `raw.run` and
     `raw.sources` may be given; by default it is 2025-07-01 00:00 UTC in Asia/Shanghai, and the one source is
     `sample`. Rows come back in the order of all columns.
     """
-    with engines.open_memory() as con:
+    con = empty_warehouse
 
-        def run(name: str, inputs: Mapping[str, str], select: str = "*") -> Rows:
-            raw.create_tables(con, "memory", schemas=("raw",))
-            models.create_inputs(con, "memory")
-            given = {"raw.run": RUN, "raw.sources": SOURCES, **inputs}
-            known = {f"raw.{stem}" for stem in (*datasets(), *models.static_inputs(), *models.RUN_INPUTS)}
-            known |= {model.name for model in models.load_models()}
-            assert given.keys() <= known, f"no such table: {', '.join(given.keys() - known)}"
+    def run(name: str, inputs: Mapping[str, str], select: str = "*") -> Rows:
+        given = {"raw.run": RUN, "raw.sources": SOURCES, **inputs}
+        known = {f"raw.{stem}" for stem in (*datasets(), *models.static_inputs(), *models.RUN_INPUTS)}
+        known |= {model.name for model in models.load_models()}
+        assert given.keys() <= known, f"no such table: {', '.join(given.keys() - known)}"
+        con.execute("begin")
+        try:
             for table in given.keys() & {each for each in known if each.startswith("raw.")}:
                 fill(con, table, given[table])
             for model in ancestors(name):
@@ -117,8 +131,10 @@ def run_model() -> Iterator[RunModel]:
                 if model.name in given:
                     fill(con, model.name, given[model.name])
             return con.execute(f"select {select} from {name} order by all").fetchall()
+        finally:
+            con.execute("rollback")
 
-        yield run
+    return run
 
 
 MakeSnapshot = Callable[..., Snapshot]

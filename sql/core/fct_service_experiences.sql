@@ -1,5 +1,7 @@
 -- How customers were served, by customer and day, and by complaint, and whether they stayed afterwards.
 -- grain: experience_key
+-- by: customer_key
+-- moves: crosses(happened_at + interval 180 days) or crosses_year(happened_at)
 -- kind service: a day on which the customer's ticket was solved within every promise or a score came in, or on which
 -- a promise was broken. Bad is a score of 1 or 2 or a broken promise. Bad or not, a day is compared only if nothing bad
 -- happened to that customer in the 180 days before. kind complaint: answered within an open hour as core.fct_complaints

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from dashboard.commands import serve, shared
-from tests.dashboard.asked import Answer, in_a_process
+from tests.dashboard.asked import Answer
 from tests.gates import open_gate
 
 if TYPE_CHECKING:
@@ -210,19 +209,6 @@ def test_the_dashboard_is_started_without_telemetry() -> None:
     assert "--browser.gatherUsageStats=false" in command
     assert "--server.address=127.0.0.1" in command
     assert Path(command[command.index("run") + 1]).name == "server.py"
-
-
-@pytest.mark.slow
-def test_the_demo_goes_through(tmp_path: Path) -> None:
-    """Samples, the whole night with its gates, then a number: the README's promise."""
-    told = in_a_process("demo", "--no-serve", "--tickets", "200", "--home", str(tmp_path / "demo"))
-    assert told.returncode == 0, told.stderr
-    assert "published" in told.stdout
-    answer = in_a_process("kpi", "ticket_volume", "--format", "json", AFTERCARE_HOME=str(tmp_path / "demo"))
-    assert json.loads(answer.stdout)[0]["value"] > 0
-    again = in_a_process("demo", "--no-serve", "--home", str(tmp_path / "demo"))
-    assert again.returncode == 0, again.stderr
-    assert "Nothing new" in again.stdout
 
 
 def test_a_home_is_backed_up_and_restored_by_two_commands(

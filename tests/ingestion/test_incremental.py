@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.ingestion.conftest import Shop
 
 SEEDS = [int(seed) for seed in os.environ.get("AFTERCARE_TEST_SEEDS", "3").split(",")]
-# One after a quiet one says what most say; a longer row of them is asked for like more seeds.
+# One says what most say; a longer row, after a quiet night, of them is asked for like more seeds.
 NIGHTS = int(os.environ.get("AFTERCARE_TEST_NIGHTS", "1"))
 
 
@@ -52,11 +52,12 @@ def as_of(home: Path) -> datetime:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_nights_of_random_changes_end_as_full_builds_do(home: Path, seed: int) -> None:
-    # The first brings nothing, and only as_of moves on. A row that it wrongly kept would be there to the end.
-    quiet, _ = run_night(home, as_of(home) + timedelta(seconds=1), is_compared=False)
-    assert quiet.changed_tables is not None
-    assert not {"core.fct_orders", "core.fct_order_items", "staging.stg_orders"} & quiet.changed_tables
-    assert "core.fct_tickets" in quiet.changed_tables
+    if NIGHTS > 1:
+        # The first brings nothing, and only as_of moves on. A row that it wrongly kept would be there to the end.
+        quiet, _ = run_night(home, as_of(home) + timedelta(seconds=1), is_compared=False)
+        assert quiet.changed_tables is not None
+        assert not {"core.fct_orders", "core.fct_order_items", "staging.stg_orders"} & quiet.changed_tables
+        assert "core.fct_tickets" in quiet.changed_tables
     for number, instant in enumerate(instants(seed, as_of(home), nights=NIGHTS)):
         # Every fifth night brings nothing.
         change = Changes(100 * seed + number, instant) if (seed + number) % 5 else None

@@ -40,6 +40,13 @@ SHOWN_FROM = STEPS.index("pointer_switched")
 TIMES = {"landed_file": 4, "load_appended": 4, "model_built": 3}
 POINTS = [(step, time) for step in STEPS for time in range(1, TIMES.get(step, 1) + 1)]
 assert len(POINTS) >= 30
+# One point of each kind of work, and every act of publishing; the others are killed at with -m soak.
+USUAL = {
+    *(("landed_file", 2), ("load_appended", 1), ("load_appended", 4), ("model_built", 2), ("records_written", 1)),
+    *(("build_closed", 1), ("kept_renamed", 1), ("snapshot_renamed", 1), ("people_renamed", 1)),
+    *(("snapshots_synced", 1), ("pointer_written", 1), ("pointer_switched", 1), ("run_ended", 1)),
+}
+assert {*POINTS} > USUAL
 
 # Each night is a process of its own, which kills itself at the n-th time it comes to a step. All are forked from one
 # that has imported what a night needs and opened nothing: importing takes longer than the night.
@@ -172,7 +179,10 @@ def assert_survives(run_killed: RunKilled, shop: Shop, undisturbed: str, step: s
     assert json.loads((shop.home / "published.json").read_text(encoding="utf-8"))["held"] is False
 
 
-@pytest.mark.parametrize(("step", "time"), POINTS)
+@pytest.mark.parametrize(
+    ("step", "time"),
+    [pytest.param(*point, marks=() if point in USUAL else pytest.mark.soak) for point in POINTS],
+)
 def test_a_kill_at_any_step_leaves_a_whole_snapshot(
     run_killed: RunKilled, second_night: Shop, undisturbed: str, step: str, time: int
 ) -> None:

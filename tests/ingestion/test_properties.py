@@ -24,10 +24,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("helpdesk_alone")]
 
 NOW = datetime(2025, 7, 1)
 # The same examples every time, so that a red run can be looked into; `soak` draws many more of them.
-USUAL = settings(max_examples=30, derandomize=True, deadline=None, database=None)
+USUAL = settings(max_examples=15, derandomize=True, deadline=None, database=None)
 NIGHTS = settings(
     parent=USUAL,
-    max_examples=4,
+    max_examples=2,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 MANY = 500

@@ -235,7 +235,7 @@ print(pipeline.run(root / "exports", Settings(home=root / "home", settle_seconds
 """
 
 
-@pytest.mark.parametrize("most", [0, 20_000, 300_000, 800_000, 1_500_000])
+@pytest.mark.parametrize("most", [0, 300_000, 1_500_000])
 def test_wherever_the_disk_is_full_readers_keep_what_they_have_and_the_next_night_mends_it(
     shop: Shop, most: int
 ) -> None:

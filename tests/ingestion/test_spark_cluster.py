@@ -1,6 +1,6 @@
 """Nights on a real cluster: a master and two workers as processes of this machine, from Spark's own distribution.
 
-Each night costs Java ten seconds or more: two stay in every run of the tests, the others are asked for with -m soak.
+Each night costs Java ten seconds or more: one stays in every run of the tests, the others are asked for with -m soak.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def shown(file: Path) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_two_workers_build_what_duckdb_builds(
     cluster: Cluster, shop: Shop, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -87,7 +87,7 @@ def test_sums_from_cells_are_those_of_the_facts(
     facts: Snapshot, with_cells: Snapshot, slices: dict[str, list[str]], kpi: Kpi
 ) -> None:
     random, from_cells = Random(kpi.id), 0
-    for _ in range(5):
+    for _ in range(3):
         scope, wanted, by, period = question(random, kpi, slices)
         expected = query.values(facts, scope, kpi, wanted, by, period)
         found = query.values(with_cells, scope, kpi, wanted, by, period)
@@ -109,7 +109,7 @@ def test_kaplan_meier_from_cells_lies_within_its_bound(
     kpi: Kpi,
 ) -> None:
     random = Random(kpi.id)
-    for turn in range(10):
+    for turn in range(4):
         scope, wanted, by, period = question(random, kpi, slices)
         exact = query.values(facts, scope, kpi, wanted, by, period)
         found = query.values((with_cells, with_histograms)[turn % 2], scope, kpi, wanted, by, period)
@@ -324,7 +324,7 @@ def test_what_is_asked_together_is_what_each_fact_says_alone(
     kpis = [*SUMS, *(kpi for kpi in TIMED if kpi.rows == "core.fct_tickets")]
     channel = Filter(None, None, {"channel": (slices["channel"][0],)})
     dates = ((date(2024, 7, 1), LAST), (date(2024, 2, 9), date(2025, 5, 3)), (date(2025, 6, 1), date(2025, 8, 9)))
-    for where, scope in ((Filter(), EVERYTHING), (channel, EVERYTHING), (Filter(), SOME)):
+    for turn, (where, scope) in enumerate(((Filter(), EVERYTHING), (channel, EVERYTHING), (Filter(), SOME))):
         asks = [
             query.Ask(kpi, replace(where, date_from=first, date_to=last), (), period)
             for kpi in kpis
@@ -333,7 +333,8 @@ def test_what_is_asked_together_is_what_each_fact_says_alone(
         ]
         exact = query.values_together(facts, scope, asks)
         from_cells = query.values_together(with_cells, scope, asks)
-        for ask, found, celled in zip(asks, exact, from_cells, strict=True):
+        # All are asked; a third is asked again alone, of each filter another.
+        for ask, found, celled in list(zip(asks, exact, from_cells, strict=True))[turn::3]:
             asked = kpi_sql.Question(ask.wanted, (), ask.period, facts.last_date, scope.regions)
             expected = facts.run(kpi_sql.value_query(ask.kpi, asked))
             assert rounded(found) == rounded(expected), (ask.kpi.id, ask.wanted, ask.period, scope)
