@@ -23,7 +23,7 @@ _DRIFT_COLUMNS: Final = ("run_id", "reason", "file", "columns")
 def held_rows(view: View) -> None:
     """Every row held back with its reason and its number in the file, a page at a time, of one file or reason.
 
-    Keys and the original text are personal: they are not in the snapshot's tables; `aftercare quarantine` has them.
+    Keys and the original text are personal: only who may see personal data is shown them.
     """
     frame = view.meta("quarantine")
     if frame.is_empty():
@@ -45,8 +45,11 @@ def held_rows(view: View) -> None:
     page = third.number_input(view.t("quality.page", count=pages), 1, pages, key="held_page")
     shown = frame.sort("file", "source_row").slice((int(page) - 1) * PAGE_ROWS, PAGE_ROWS)
     told = shown.with_columns(pl.Series("reason", [reasons[one] for one in shown["code"]], dtype=pl.String))
-    parts.table(view, told.select(name for name in _HELD_COLUMNS if name in told.columns))
-    st.caption(view.t("quality.held_rows", count=formats.number(frame.height, view.lang)))
+    is_whole = view.scope.may_see_personal and view.scope.regions is None
+    told = view.held_records(told) if is_whole else told
+    parts.table(view, told.select(name for name in (*_HELD_COLUMNS, "key", "original") if name in told.columns))
+    words_key = "quality.held_records" if is_whole else "quality.held_rows"
+    st.caption(view.t(words_key, count=formats.number(frame.height, view.lang)))
 
 
 def failed_checks(view: View) -> None:

@@ -42,6 +42,10 @@ _connections: dict[Path, duckdb.DuckDBPyConnection] = {}
 _lock = threading.Lock()
 
 
+class PersonalForbidden(Exception):
+    """Who asks may not see names, contact data or free text."""
+
+
 class NoSuchTable(KpiQuestionInvalid):
     """The snapshot has no such table: it was misspelt, or an older version wrote the snapshot."""
 
@@ -350,6 +354,24 @@ def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
     if full not in snapshot.columns:
         raise NoSuchTable("unknown_table", table=full)
     return snapshot.run(Query(f"select * from {full}", ()))
+
+
+def held_records(
+    snapshot: Snapshot, scope: Scope, load_ids: Sequence[str], source_rows: Sequence[int]
+) -> pl.DataFrame:
+    """load_id, source_row, key and original (the record as it was found) of rows held back, told by file and number.
+
+    Raises:
+        PersonalForbidden: the reader may not see personal data, or not every region: what was held back has none.
+    """
+    if not scope.may_see_personal or scope.regions is not None:
+        raise PersonalForbidden
+    sql = """
+        select load_id, source_row, any_value(key) as key, any_value(original) as original from people.quarantine
+        where (load_id, source_row) in (select unnest(?::varchar[]), unnest(?::bigint[])) group by all"""
+    # Opened for this look alone: nobody else's query may find it open.
+    with engines.open_reader(snapshot.file.with_suffix(".people.duckdb")) as people:
+        return arrow.frame(people.sql(sql, params=[list(load_ids), list(source_rows)]))
 
 
 def dimension_values(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:

@@ -38,6 +38,7 @@ META = {
     ),
     "quarantine": pl.DataFrame(
         {
+            "load_id": ["L1"] * 3,
             "source": ["sample"] * 3,
             "feed": ["tickets"] * 3,
             "file": ["tickets-2025-06-30.csv"] * 3,

@@ -228,6 +228,14 @@ class FakeQuery:
         month = {"period": date(2025, 5, 1), "reported_as_of": AS_OF, "reported_value": 0.873, "value": 0.863}
         return pl.DataFrame([{**month, "move": -0.01, "late": -0.01, **causes}])
 
+    def held_records(
+        self, snapshot: FakeSnapshot, scope: Scope, load_ids: list[str], source_rows: list[int]
+    ) -> pl.DataFrame:
+        assert scope.may_see_personal
+        told = [f"Ms. Quarrel wrote line {row}" for row in source_rows]
+        rows = {"load_id": load_ids, "source_row": source_rows, "key": ["T9"] * len(told), "original": told}
+        return pl.DataFrame(rows)
+
     def meta(self, snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
         return META[name]
 

@@ -47,7 +47,7 @@ def test_everything_of_a_night_is_one_message() -> None:
     verdict = Verdict("R", "stopped", NIGHT, (("stop", Finding("retracted_file", {"file": "a.csv", "sha256": "1"})),))
     late = Overdue(AS_OF, timedelta(hours=50, minutes=40), timedelta(hours=36))
     subject, body, level = told("zh", verdict=verdict, overdue=late, signals=(BEYOND, MISSED))
-    assert subject == "夜间任务已停止，未发布新数据；数据已 2 天 2 小时未更新；2 项指标需要关注"
+    assert subject == "夜间任务已停止，未发布新数据；数据距今已 2 天 2 小时；2 项指标需要关注"
     assert level == "failure"
     label = kpi("sla_response_met").label["zh"]
     lines = body.splitlines()
@@ -56,7 +56,7 @@ def test_everything_of_a_night_is_one_message() -> None:
     assert lines[2:] == [
         "看板仍显示截至 2025-07-01 00:00 的数据。",
         "请按上述说明更正后重新运行 aftercare run；明细用 aftercare status 查看。",
-        "看板数据截至 2025-07-01 00:00，已 2 天 2 小时未更新，超过承诺的 1 天 12 小时。"
+        "看板数据截至 2025-07-01 00:00，距今已 2 天 2 小时，超过承诺的 1 天 12 小时。"
         "请检查导出是否送达、夜间任务是否运行（aftercare status）。",
         "需要关注的指标 2 项：",
         f"· {label} 2025-05：71.2%，低于控制下限 74.7%（此前 12 个月均值 80.0%），属明显变差。",
