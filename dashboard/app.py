@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 import streamlit as st
 
-from dashboard import filters, last_night, parts, session, theme
+from dashboard import filters, parts, session, theme
 from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
 from dashboard.words import sentence
@@ -59,15 +59,14 @@ def main() -> None:
         parts.first_run(t, str(session.home()))
         return
     scope = Scope.everything()
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
         state = st.container()
         with st.container(width="content"):
             filters.language_switch(t)
+    loud = st.container()
     choice = filters.bar(snapshot, scope, lang, t, is_shown=page.url_path not in UNFILTERED)
     view = session.View(lang, t, snapshot, scope, choice)
-    with state:
-        parts.data_state(view)
-        last_night.banner(view)
+    parts.data_state(view, state, loud)
     session.begin(view)
     try:
         page.run()

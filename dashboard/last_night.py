@@ -15,14 +15,6 @@ if TYPE_CHECKING:
     from ingestion.errors import Finding
 
 
-def banner(view: View) -> None:
-    """One line on every page where the last run published nothing; the data page has the rest."""
-    ended = health.unpublished(session.home())
-    if ended is not None:
-        fault, last = ended
-        st.warning(view.t(f"banner.{fault}", run=last.run_id), icon=":material/front_hand:")
-
-
 def story(view: View) -> None:
     """What stopped the last run, and what to do; nothing where it was published."""
     ended = health.unpublished(session.home())

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final, cast
 import polars as pl
 import streamlit as st
 
-from dashboard import filters, formats
+from dashboard import filters, formats, health
 from dashboard.labels import is_duration
 from ingestion import reader_settings
 from ingestion.warehouse.entries import PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from streamlit.delta_generator import DeltaGenerator
 
     from dashboard.charts import Drawing
     from dashboard.i18n import Translate
@@ -27,8 +29,8 @@ LISTED: Final = 12
 FIRST_AREA: Final = "response"
 
 
-def data_state(view: View) -> None:
-    """One line on how far the data reach; red when a night was missed or publishing is held."""
+def data_state(view: View, quiet: DeltaGenerator, loud: DeltaGenerator) -> None:
+    """How far the data reach: one line where all is well, else what is wrong, across the page."""
     snapshot = view.snapshot
     now = datetime.now(UTC).replace(tzinfo=None)
     behind = snapshot.age(now)
@@ -37,18 +39,22 @@ def data_state(view: View) -> None:
         "age": formats.age(behind, view.lang),
         "run": snapshot.run_id,
     }
-    promised = reader_settings.read().fresh_within
+    settings = reader_settings.read()
+    promised, ended = settings.fresh_within, health.unpublished(settings.home)
     if snapshot.instead_of:
         told = view.t("banner.older", damaged=snapshot.instead_of, fault=snapshot.fault, **fields)
-        st.error(told, icon=":material/healing:")
+        loud.error(told, icon=":material/healing:")
+    if ended is not None:
+        fault, last = ended
+        loud.error(view.t(f"banner.{fault}", last=last.run_id, **fields), icon=":material/front_hand:")
     if snapshot.is_held:
-        st.error(view.t("banner.held", **fields), icon=":material/pause_circle:")
-    elif behind > promised:
+        loud.error(view.t("banner.held", **fields), icon=":material/pause_circle:")
+    elif behind > promised and ended is None:
         # Published just now and old all the same: the exports end early, and no run is to blame.
         reason = "exports_end" if now - snapshot.published_at <= promised else "old"
-        st.error(view.t(f"banner.{reason}", **fields), icon=":material/schedule:")
-    elif not snapshot.instead_of:
-        st.caption(view.t("banner.fresh", **fields))
+        loud.error(view.t(f"banner.{reason}", **fields), icon=":material/schedule:")
+    elif not snapshot.instead_of and ended is None:
+        quiet.caption(view.t("banner.fresh", **fields))
 
 
 def title(view: View, page: str, *, is_filtered: bool = True) -> None:

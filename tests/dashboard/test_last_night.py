@@ -35,7 +35,7 @@ def ended(places: Places, verdict: str, *stopped_by: dict[str, Any], code: str =
 
 
 def said(page: Any) -> str:
-    return "\n".join(one.value for kind in ("warning", "info", "markdown", "subheader") for one in page.get(kind))
+    return "\n".join(one.value for kind in ("error", "info", "markdown", "subheader") for one in page.get(kind))
 
 
 @pytest.mark.parametrize("name", ["overview", "data_quality"])
