@@ -63,7 +63,7 @@ def test_the_table_and_the_json_say_the_same(tmp_path: Path, capsys: pytest.Capt
     assert capsys.readouterr().err.split() == ["page", "seconds", "queries", "response", "0.123", "overview", "3"]
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_commands_are_timed_beside_the_imports(home: Path) -> None:
     assert {"kpi (json)", "status (table)", "run --help"} <= set(cli.asked(home, home))
     line = cli._line("kpi", ("kpi", "ticket_volume", "--home", str(home), "--format", "json"), 1)
@@ -112,7 +112,7 @@ def test_a_grown_snapshot_answers_from_its_cells_as_from_its_facts(
     assert told.select(columns).equals(straight.select(columns))
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_page_is_measured_on_three_routes(big: Snapshot) -> None:
     first, filtered, repeated = page.over(big.file.parents[1], ("response",), 1)
     assert [one["step"] for one in (first, filtered, repeated)] == list(page.STEPS)
