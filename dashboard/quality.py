@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -14,11 +13,9 @@ from dashboard import charts, formats, parts, shapes, theme, words
 from dashboard.metrics.query import NoSuchTable
 from data_checks import contract
 from data_checks.rules import rules
-from ingestion.warehouse.feeds import Feed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from dashboard.session import View
 
@@ -160,33 +157,6 @@ def later_table(view: View, name: str) -> pl.DataFrame:
         return view.meta(name)
     except NoSuchTable:
         return pl.DataFrame()
-
-
-def feeds(view: View) -> None:
-    """How far each feed reaches beside what everything is counted as of, and whether that is usual for it."""
-    frame = later_table(view, "feeds")
-    if frame.is_empty():
-        st.info(view.t("quality.no_feeds"), icon=":material/schedule:")
-        return
-    as_of = view.snapshot.as_of
-    rows = [_feed(view, Feed(*row), as_of) for row in frame.iter_rows()]
-    parts.table(view, pl.DataFrame(sorted(rows, key=lambda row: row["data_through"])))
-
-
-def _feed(view: View, feed: Feed, as_of: datetime) -> dict[str, Any]:
-    is_overdue = feed.is_overdue(as_of)
-    state = "too_few" if is_overdue is None else "overdue" if is_overdue else "on_time"
-    behind = timedelta(seconds=max(0.0, feed.seconds_behind(as_of)))
-    gap = timedelta(seconds=feed.longest_gap_seconds) if feed.longest_gap_seconds else None
-    return {
-        "source": feed.source,
-        "feed": feed.feed,
-        "feed_state": view.t(f"feed_states.{state}"),
-        "data_through": feed.data_through,
-        "behind": formats.age(behind, view.lang) if behind else "—",
-        "longest_gap": formats.age(gap, view.lang) if gap else "—",
-        "file": feed.file,
-    }
 
 
 def datasets(view: View) -> None:

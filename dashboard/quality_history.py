@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import streamlit as st
 
 from dashboard import formats, parts, quality, words
+from ingestion.warehouse.feeds import Feed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from dashboard.session import View
 
 PAGE_ROWS: Final = 100
@@ -18,6 +22,33 @@ _HELD_COLUMNS: Final = ("source", "feed", "file", "source_row", "dataset", "colu
 _FAILED_COLUMNS: Final = ("reason", "suite", "night_count", "unexpected_count", "last_run_id")
 _VOLUME_COLUMNS: Final = ("table_name", "row_count", "row_count_before", "row_count_change", "row_count_trend")
 _DRIFT_COLUMNS: Final = ("run_id", "reason", "file", "columns")
+
+
+def feeds(view: View) -> None:
+    """How far each feed reaches beside what everything is counted as of, and whether that is usual for it."""
+    frame = quality.later_table(view, "feeds")
+    if frame.is_empty():
+        st.info(view.t("quality.no_feeds"), icon=":material/schedule:")
+        return
+    as_of = view.snapshot.as_of
+    rows = [_feed(view, Feed(*row), as_of) for row in frame.iter_rows()]
+    parts.table(view, pl.DataFrame(sorted(rows, key=lambda row: row["data_through"])))
+
+
+def _feed(view: View, feed: Feed, as_of: datetime) -> dict[str, Any]:
+    is_overdue = feed.is_overdue(as_of)
+    state = "too_few" if is_overdue is None else "overdue" if is_overdue else "on_time"
+    behind = timedelta(seconds=max(0.0, feed.seconds_behind(as_of)))
+    gap = timedelta(seconds=feed.longest_gap_seconds) if feed.longest_gap_seconds else None
+    return {
+        "source": feed.source,
+        "feed": feed.feed,
+        "feed_state": view.t(f"feed_states.{state}"),
+        "data_through": feed.data_through,
+        "behind": formats.age(behind, view.lang) if behind else "—",
+        "longest_gap": formats.age(gap, view.lang) if gap else "—",
+        "file": feed.file,
+    }
 
 
 def held_rows(view: View) -> None:

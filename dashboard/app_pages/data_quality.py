@@ -13,7 +13,7 @@ parts.section(view, "loads")
 quality.loads(view)
 
 parts.section(view, "feeds")
-quality.feeds(view)
+quality_history.feeds(view)
 
 parts.section(view, "quarantine")
 quality.quarantine(view)
