@@ -70,7 +70,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+# Ended with their file: a browser with pages open, and its servers, go on taking a sixth of a core.
+@pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Serve"]:
     servers = Serve()
     yield servers
@@ -118,7 +119,7 @@ def wait_until_healthy(base: str, process: subprocess.Popen[bytes], seconds: flo
     pytest.fail("the dashboard did not start")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
     path = chromium()
     from playwright.sync_api import sync_playwright
