@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 import streamlit as st
 
-from dashboard import filters, parts, session, theme
+from dashboard import downloads, filters, parts, session, theme
 from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
 from dashboard.words import sentence
@@ -24,15 +24,27 @@ FOLDER: Final = Path(__file__).parent / "app_pages"
 
 # Section -> page and icon. The page's file, address and words all carry the same name.
 SECTIONS: Final = {
-    "overview": {"overview": ":material/dashboard:"},
+    "overview": {"overview": ":material/dashboard:", "explore": ":material/travel_explore:"},
     "service": {
         "response": ":material/timer:",
         "first_fix": ":material/build:",
         "complaints": ":material/report:",
+        "spare_parts": ":material/settings_suggest:",
     },
-    "customers": {"satisfaction": ":material/sentiment_satisfied:", "loyalty": ":material/loyalty:"},
+    "customers": {
+        "satisfaction": ":material/sentiment_satisfied:",
+        "loyalty": ":material/loyalty:",
+        "care": ":material/volunteer_activism:",
+    },
+    "improvement": {
+        "programme": ":material/flag:",
+        "pain_points": ":material/healing:",
+        "team": ":material/groups:",
+    },
     "data": {"data_quality": ":material/verified:", "dictionary": ":material/menu_book:"},
 }
+
+HOME_PAGE: Final = "overview"
 
 # Pages about the load and the definitions, which no period and no slice changes.
 UNFILTERED: Final = ("data_quality", "dictionary")
@@ -59,8 +71,9 @@ def main() -> None:
         parts.first_run(t, str(session.home()))
         return
     scope = Scope.everything()
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center"):
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="head"):
         state = st.container()
+        taken = st.container(width="content")
         with st.container(width="content"):
             filters.language_switch(t)
     loud = st.container()
@@ -68,12 +81,16 @@ def main() -> None:
     view = session.View(lang, t, snapshot, scope, choice)
     parts.data_state(view, state, loud)
     session.begin(view)
+    downloads.begin()
     try:
         page.run()
+        downloads.menu(view, page.url_path or HOME_PAGE, taken)
     except (KpiQuestionInvalid, duckdb.Error) as error:
         # The log has the cause; the reader is told in her own language that this page is missing.
         log.error("page %s: %s", page.title, first_line(error))
         st.error(t("parts.failed", kind=type(error).__name__), icon=":material/error:")
+    # Last: the page's own choices stand in the address too.
+    filters.write_url(lang, page.url_path or HOME_PAGE)
 
 
 def _may_enter(t: Translate) -> bool:
@@ -92,7 +109,7 @@ def _pages(pages: dict[str, str], t: Translate) -> list[st.Page]:
             title=t(f"pages.{name}.title"),
             icon=icon,
             url_path=name,
-            default=name == "overview",
+            default=name == HOME_PAGE,
         )
         for name, icon in pages.items()
     ]

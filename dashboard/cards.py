@@ -161,6 +161,19 @@ def headline(view: View, kpi: Kpi, reading: Reading) -> str:
     return f":gray[{text}]" if reading.is_doubtful else text
 
 
+def value_line(view: View, kpi: Kpi) -> None:
+    """The KPI's value and what stands beside it on a card, in one line."""
+    view.ahead(questions(view, [kpi.id]))
+    card = read(view, kpi)
+    told = [f"**{headline(view, kpi, card.now)}**", *_lines(view, card)]
+    with st.container(horizontal=True, vertical_alignment="center", key=f"line_{kpi.id}"):
+        st.markdown(" · ".join(told))
+        if card.now.is_connected and st.button(
+            view.t("card.details"), key=f"details_{kpi.id}", type="tertiary", icon=":material/table_view:"
+        ):
+            drill.show(view, kpi, card.now)
+
+
 def _lines(view: View, card: Card) -> list[str]:
     now, kpi = card.now, card.kpi
     if not now.is_connected:

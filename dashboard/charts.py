@@ -110,17 +110,25 @@ def kpi_trend(
 
 
 def by_group(
-    groups: pl.DataFrame, name: str, unit: str, lang: str, t: Translate, *, target: float | None = None
+    groups: pl.DataFrame,
+    name: str,
+    unit: str,
+    lang: str,
+    t: Translate,
+    *,
+    target: float | None = None,
+    last: Sequence[str] = (),
 ) -> Drawing:
     """One KPI by the values of a dimension: a dot with its 95 % interval, best shown sorted by value.
 
     groups: `name` (text), value, lower, upper, n, state. Groups of few cases are grey and never ranked:
-    they follow after the others.
+    they follow after the others, as do those in `last`.
     """
     scale = axis(unit, _largest(groups, target), t, lang, _smallest(groups, target))
     frame = _with_text(_scaled(groups, scale), groups, unit, lang, t)
     frame = frame.with_columns((pl.col("state") == "small_n").alias("is_few"))
-    order = frame.sort(["is_few", "value"], descending=[False, True])[name].to_list()
+    is_last = pl.col(name).is_in(list(last))
+    order = frame.sort([is_last, "is_few", "value"], descending=[False, False, True])[name].to_list()
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
     colour = alt.ColorValue(theme.BLUE, condition={"test": "datum.is_few", "value": theme.PALE})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import drill, formats, parts
+from dashboard import boards, drill, parts
 from ingestion.warehouse.kpis import Kpi, load_kpis
 from ingestion.warehouse.views import Card, load_cards, load_views
 from ingestion.warehouse.views import View as Table
@@ -51,30 +51,9 @@ def _table(view: View, one: Table) -> None:
     st.markdown("\n".join(f"- **{view.t(f'dictionary.{name}')}**: {text}" for name, text in facts.items()))
     # A table is only worked out for who wants to see it: there are dozens on this page.
     is_wanted = st.toggle(view.t("dictionary.show_table"), key=f"table_{one.id}")
-    # A slice chosen elsewhere that the fact does not know is told, never left out in silence.
-    if is_wanted and parts.needs(view, *one.datasets) and parts.splits(view, one):
+    if is_wanted:
         parts.about(view)
-        show_table(view, one)
-
-
-def show_table(view: View, one: Table) -> None:
-    """The table of a view under the reader's filter, in words."""
-    frame = view.table(one)
-    if frame.is_empty():
-        st.info(view.t("parts.nothing"), icon=":material/inbox:")
-        return
-    for name, unit in one.units_of.items():
-        if name in frame.columns:
-            told = [formats.value(value, unit, view.lang) for value in frame[name].cast(pl.Float64)]
-            frame = frame.with_columns(pl.Series(name, told, dtype=pl.String))
-    for name in one.words:
-        if name in frame.columns:
-            told = [str(one.word(name, value, view.lang)) for value in frame[name]]
-            frame = frame.with_columns(pl.Series(name, told, dtype=pl.String))
-    dimensions = [name for name in frame.columns if name in one.dimensions and frame.schema[name] == pl.String]
-    named = view.named(frame, *dimensions)
-    words = {name: one.columns[name][view.lang] for name in named.columns if name in one.columns}
-    st.dataframe(named.rename(words), hide_index=True, width="stretch", placeholder="")
+        boards.table(view, one)
 
 
 def coverage(view: View) -> None:

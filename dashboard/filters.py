@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from dashboard import fair, periods, session
+from dashboard import address, fair, periods, session
 from dashboard.labels import Labels
 from dashboard.session import Choice
 
@@ -56,7 +56,6 @@ def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate, *, is_shown: 
     """Draw the bar and return what it says. A page that it cannot change leaves it out; what it said is kept."""
     kept = _kept()
     if not is_shown:
-        write_url(lang)
         return Choice(periods.resolve(periods.DEFAULT_PRESET, snapshot.last_date))
     labels = Labels(lang, t)
     with st.container(horizontal=True, vertical_alignment="bottom", key="filter_bar"):
@@ -73,17 +72,16 @@ def bar(snapshot: Snapshot, scope: Scope, lang: str, t: Translate, *, is_shown: 
     chosen_where = tuple((name, tuple(values)) for name, values in where.items() if values)
     choice = Choice(period, comparison, chosen_where)
     st.session_state[_KEPT] = _codes(preset, choice)
-    write_url(lang)
     return choice
 
 
-def write_url(lang: str) -> None:
-    """Put the filter, where it differs from the default, and always the language into the address.
+def write_url(lang: str, page: str = "") -> None:
+    """Put the filter, where it differs from the default, the page's own choices and the language into the address.
 
     Which language is the default depends on who opens the link, and where.
     """
     kept = {name: value for name, value in st.session_state.get(_KEPT, {}).items() if value}
-    wanted = {**kept, "lang": lang}
+    wanted = {**kept, **address.of(page), "lang": lang}
     present = {name: st.query_params.get_all(name) for name in st.query_params}
     if present != {name: _listed(value) for name, value in wanted.items()}:
         st.query_params.from_dict(wanted)

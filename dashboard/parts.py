@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import polars as pl
 import streamlit as st
 
-from dashboard import filters, formats, health
+from dashboard import downloads, filters, formats, health
 from dashboard.labels import is_duration
 from ingestion import reader_settings
 from ingestion.warehouse.entries import PAGES
@@ -72,8 +72,19 @@ def about(view: View) -> None:
 
 def section(view: View, key: str) -> None:
     """A heading with one line below that says how to read what follows."""
-    st.subheader(view.t(f"sections.{key}.title"), anchor=False)
-    st.caption(view.t(f"sections.{key}.note"))
+    heading(view.t(f"sections.{key}.title"), view.t(f"sections.{key}.note"))
+
+
+def heading(title: str, note: str) -> None:
+    """The same in words that come from an entry of sql/."""
+    st.subheader(title, anchor=False)
+    st.caption(note)
+    downloads.begin_section(title, note)
+
+
+def nothing(view: View) -> None:
+    """Nothing was counted in these dates under this filter."""
+    st.info(view.t("parts.nothing"), icon=":material/inbox:")
 
 
 def needs(view: View, *datasets: str) -> bool:
@@ -98,9 +109,12 @@ def splits(view: View, kpi: Kpi | Table) -> bool:
 def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], Drawing]) -> None:
     """Draw the frame, or say that nothing was counted in these dates."""
     if frame.is_empty():
-        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        nothing(view)
         return
-    st.altair_chart(cast("Drawing", _Unchecked(draw(frame))), width="stretch")
+    downloads.offer(frame)
+    section = downloads.section()
+    told = f"{section.title}. {section.note}" if section.title else None
+    st.altair_chart(cast("Drawing", _Unchecked(draw(frame), view.t)), width="stretch", alt=told)
 
 
 @dataclass(frozen=True)
@@ -108,9 +122,15 @@ class _Unchecked:
     """A chart written down as it is: to compare it with Altair's schema, as tests do, takes as long as to draw it."""
 
     drawing: Drawing
+    t: Translate
 
     def to_dict(self) -> dict[str, object]:
-        return self.drawing.to_dict(validate=False)
+        described: dict[str, object] = self.drawing.to_dict(validate=False)
+        # The menu by which a chart is saved as a picture; Streamlit leaves it out unless the chart itself asks.
+        words = {"PNG_ACTION": self.t("downloads.png"), "SVG_ACTION": self.t("downloads.svg")}
+        actions = {"export": True, "source": False, "compiled": False, "editor": False}
+        described["usermeta"] = {"embedOptions": {"actions": actions, "i18n": words, "downloadFileName": "aftercare"}}
+        return described
 
 
 def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None) -> None:
@@ -119,15 +139,36 @@ def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), he
     A column of lists is drawn as a line in each row.
     """
     if frame.is_empty():
-        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        nothing(view)
         return
-    readable = _readable(view, view.named(frame, *dimensions))
-    kinds = readable.schema.items()
-    grouped = {name: st.column_config.NumberColumn(format="localized") for name, kind in kinds if kind.is_numeric()}
-    grouped |= {name: st.column_config.LineChartColumn(y_min=0) for name, kind in kinds if kind == pl.List}
-    st.dataframe(
-        readable, hide_index=True, width="stretch", height=height or "auto", column_config=grouped, placeholder=""
-    )
+    sheet(view, _readable(view, view.named(frame, *dimensions)), height=height)
+
+
+def sheet(view: View, frame: pl.DataFrame, *, key: str | None = None, height: int | None = None) -> int | None:
+    """A table whose headings and values are words already, to be taken along by the page's download menu.
+
+    With a key a row can be chosen: its number is returned once, by the run that the choice started.
+    """
+    downloads.offer(frame)
+    kinds = frame.schema.items()
+    drawn: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format="localized") for name, kind in kinds if kind.is_numeric()
+    }
+    drawn |= {name: st.column_config.LineChartColumn(y_min=0) for name, kind in kinds if kind == pl.List}
+    look: dict[str, Any] = {
+        "hide_index": True, "width": "stretch", "height": height or "auto", "column_config": drawn, "placeholder": "",
+        "alt": downloads.section().title or None,
+    }  # fmt: skip
+    if key is None:
+        st.dataframe(frame, **look)
+        return None
+    state = st.dataframe(frame, on_select="rerun", selection_mode="single-row", key=f"{key}_{view.lang}", **look)
+    rows = state["selection"]["rows"]
+    chosen = rows[0] if rows else None
+    # A choice stays marked: what it opened must not open again with every later click.
+    before = st.session_state.get(f"_{key}_row")
+    st.session_state[f"_{key}_row"] = chosen
+    return chosen if chosen != before else None
 
 
 def complaint_list(view: View, waiting: pl.DataFrame) -> None:
@@ -155,9 +196,9 @@ def score_table(view: View, means: pl.DataFrame) -> None:
         "n": [formats.number(n, view.lang) for n in means["n"]],
     }
     if means.is_empty():
-        st.info(view.t("parts.nothing"), icon=":material/inbox:")
+        nothing(view)
         return
-    st.dataframe(pl.DataFrame(rows), hide_index=True, width="stretch")
+    sheet(view, pl.DataFrame(rows))
 
 
 def pick(view: View, key: str, options: Sequence[str], words: str) -> str:

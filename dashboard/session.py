@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -20,17 +21,17 @@ import streamlit as st
 
 from dashboard import fair, kept, periods, readings, targets
 from dashboard.labels import Labels
-from dashboard.metrics import bounds, query
+from dashboard.metrics import bounds, change, query
 from dashboard.metrics import passport as passports
 from dashboard.metrics import restated as restatements
 from dashboard.metrics.access import Scope
 from ingestion.warehouse.kpi_bounds import Bound, datasets_of
 from ingestion.warehouse.kpis import Filter, Kpi, load_kpis
 from ingestion.warehouse.views import View as Table
+from ingestion.warehouse.views import load_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import date
 
     from dashboard.i18n import Translate
     from dashboard.metrics.query import Snapshot
@@ -56,15 +57,16 @@ class Choice:
 
 @dataclass(frozen=True)
 class Question:
-    """A KPI by slices and period, over the chosen dates (None) or other ones, under the filter."""
+    """A KPI by slices and period, over the chosen dates (None) or other ones, under the filter (None) or another."""
 
     kpi: Kpi
     by: tuple[str, ...] = ()
     grain: str = "total"
     period: Period | None = None
+    where: Where | None = None
 
     def __hash__(self) -> int:
-        return hash((self.kpi.id, self.by, self.grain, self.period))
+        return hash((self.kpi.id, self.by, self.grain, self.period, self.where))
 
 
 @dataclass(frozen=True)
@@ -97,9 +99,9 @@ class View:
         known = load_kpis()
         return [known[kpi_id] for kpi_id in kpi_ids if kpi_id in known]
 
-    def filter(self, period: Period | None = None) -> Filter:
+    def filter(self, period: Period | None = None, where: Where | None = None) -> Filter:
         dates = period or self.choice.period
-        return Filter(dates.first, dates.last, dict(self.choice.where))
+        return Filter(dates.first, dates.last, dict(self.choice.where if where is None else where))
 
     def reading(self, kpi: Kpi, period: Period | None = None) -> readings.Reading:
         """The KPI over the chosen period, or another one, under the same filter."""
@@ -231,6 +233,24 @@ class View:
         key = (*self._key(None), one.id, one.version)
         return kept.frames.one(key, lambda: query.view(self.snapshot, self.scope, one, self.filter()))
 
+    def baseline(self) -> pl.DataFrame:
+        """What was frozen when the programme began, whatever dates are chosen."""
+        one = load_views()["programme_baseline"]
+        key = (self.snapshot.run_id, self.scope, one.id, one.version)
+        return kept.frames.one(key, lambda: query.view(self.snapshot, self.scope, one, self._ever))
+
+    def baseline_date(self) -> date | None:
+        """The day on which it was frozen."""
+        one = load_views()["programme_baseline"]
+        key = (self.snapshot.run_id, self.scope, one.id, "frozen")
+        found = kept.frames.one(key, lambda: query.view_rows(self.snapshot, self.scope, one, self._ever, limit=1))
+        return None if found.is_empty() else cast("date", found["frozen_date"].item())
+
+    @property
+    def _ever(self) -> Filter:
+        # The day that as-of falls on counts too: the first night freezes on it.
+        return Filter(date(2000, 1, 1), self.last_date + timedelta(days=1))
+
     def missing(self, one: Kpi | Table) -> tuple[str, ...]:
         """The exports that a KPI or a view needs and that no source has brought."""
         return query.missing(self.snapshot, one)
@@ -266,12 +286,34 @@ class View:
         with suppress(duckdb.Error):
             self._together(answerable)
 
+    def ask(self, question: Question) -> pl.DataFrame:
+        """query.values of one question, in codes."""
+        return self._together([question])[0]
+
+    def ask_all(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
+        """The same of several, asked together."""
+        return self._together(questions)
+
+    def explained(self, kpi: Kpi, by: tuple[str, ...], compared: fair.Comparison) -> pl.DataFrame:
+        """The change of the KPI between fair dates as a sum over the groups of a dimension."""
+        key = (*self._key(compared.now), compared.before, kpi.id, kpi.version, by, "why")
+        now, before = self.filter(compared.now), self.filter(compared.before)
+        return kept.frames.one(key, lambda: change.explain(self.snapshot, self.scope, kpi, now, before, by))
+
+    def compared(self, kpi: Kpi) -> fair.Comparison | None:
+        """The fair dates on either side of the chosen comparison; None where nothing is over and ripe."""
+        return fair.compare(
+            self.choice.period, self.choice.comparison, last_date=self.last_date, maturity_days=kpi.maturity_days
+        )
+
     def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
         return self._together([Question(kpi, by, grain, period)])[0]
 
     def _together(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
-        asks = [query.Ask(one.kpi, self.filter(one.period), one.by, one.grain) for one in questions]
-        keys = [(*self._key(one.period), one.kpi.id, one.kpi.version, one.by, one.grain) for one in questions]
+        asks = [query.Ask(one.kpi, self.filter(one.period, one.where), one.by, one.grain) for one in questions]
+        keys = [
+            (*self._key(one.period, one.where), one.kpi.id, one.kpi.version, one.by, one.grain) for one in questions
+        ]
         return kept.frames.many(
             keys,
             lambda places: query.values_together(self.snapshot, self.scope, [asks[place] for place in places]),
@@ -284,8 +326,9 @@ class View:
         key = (self.snapshot.run_id, self.scope, kpi.id, kpi.version)
         return _first_date(key, lambda: query.first_date(self.snapshot, self.scope, kpi))
 
-    def _key(self, period: Period | None) -> Key:
-        return (self.snapshot.run_id, self.scope, period or self.choice.period, self.choice.where)
+    def _key(self, period: Period | None, where: Where | None = None) -> Key:
+        slices = self.choice.where if where is None else where
+        return (self.snapshot.run_id, self.scope, period or self.choice.period, slices)
 
 
 def home() -> Path:

@@ -2,23 +2,22 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, explore, parts, shapes, theme
+from dashboard import boards, cards, charts, explore, parts, shapes, theme
 from dashboard.session import current
+
+SHOWN = (
+    "complaint_closure_rate",
+    "complaint_closed_rate",
+    "complaint_within_24h",
+    "complaint_plan_within_48h",
+    "complaint_cycle_time",
+    "complaint_volume",
+    "complaint_backlog",
+)
 
 view = current()
 parts.title(view, "complaints")
-cards.wall(
-    view,
-    (
-        "complaint_closure_rate",
-        "complaint_closed_rate",
-        "complaint_within_24h",
-        "complaint_plan_within_48h",
-        "complaint_cycle_time",
-        "complaint_volume",
-        "complaint_backlog",
-    ),
-)
+cards.wall(view, SHOWN)
 
 if parts.needs(view, "complaints"):
     waiting = shapes.open_complaints(view.open_rows(view.kpi("complaint_backlog")), view.snapshot.as_of)
@@ -67,9 +66,13 @@ if parts.needs(view, "complaints"):
         lambda counts: charts.ranked_counts(counts, "reason", view.lang, view.t),
     )
 
+    boards.tables(view, "complaint_topics", "complaint_grade_changes")
+
     parts.section(view, "explore")
     explore.trend_and_groups(
         view,
         "complaints",
         ("complaint_closure_rate", "complaint_within_24h", "complaint_cycle_time", "complaint_volume"),
     )
+
+boards.all_kpis(view, "complaints", SHOWN)

@@ -2,15 +2,14 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, explore, parts, shapes, theme
+from dashboard import boards, cards, charts, explore, parts, shapes, theme
 from dashboard.session import current
+
+SHOWN = ("first_fix_rate", "repeat_repair_30d", "dispatch_within_1h", "first_contact_resolution", "reopen_rate")
 
 view = current()
 parts.title(view, "first_fix")
-cards.wall(
-    view,
-    ("first_fix_rate", "repeat_repair_30d", "dispatch_within_1h", "first_contact_resolution", "reopen_rate"),
-)
+cards.wall(view, SHOWN)
 
 if parts.needs(view, "tickets", "visits"):
     left, right = st.columns(2, gap="medium")
@@ -39,7 +38,11 @@ if parts.needs(view, "tickets", "visits"):
     parts.section(view, "repeat_by_product")
     explore.groups(view, view.kpi("repeat_repair_30d"), "product")
 
+    boards.tables(view, "repair_chain_stages", "repair_chain_breaks", "outlet_coverage")
+
     parts.section(view, "explore")
     explore.trend_and_groups(
         view, "first_fix", ("first_fix_rate", "dispatch_within_1h", "repeat_repair_30d", "first_contact_resolution")
     )
+
+boards.all_kpis(view, "repair", SHOWN)

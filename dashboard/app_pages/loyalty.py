@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, charts_grids, explore, parts, shapes
+from dashboard import boards, cards, charts, charts_grids, explore, parts, shapes
 from dashboard.session import current
+
+SHOWN = ("repurchase_90d", "repurchase_180d", "repurchase_365d", "churn_365d", "order_volume")
 
 view = current()
 parts.title(view, "loyalty")
-cards.wall(view, ("repurchase_90d", "repurchase_180d", "repurchase_365d", "churn_365d", "order_volume"))
+cards.wall(view, SHOWN)
 
 if parts.needs(view, "orders"):
     parts.section(view, "cohorts")
@@ -59,5 +61,9 @@ if parts.needs(view, "orders"):
         ),
     )  # fmt: skip
 
+    boards.tables(view, "customer_value_24m", "customer_360")
+
     parts.section(view, "explore")
     explore.trend_and_groups(view, "loyalty", ("repurchase_90d", "repurchase_365d", "churn_365d", "order_volume"))
+
+boards.all_kpis(view, "loyalty", SHOWN)

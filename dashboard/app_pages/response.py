@@ -1,23 +1,22 @@
 """Response and SLA: are customers answered in time, and where and when are they not?"""
 
-from dashboard import cards, charts, charts_grids, explore, parts, shapes, theme
+from dashboard import boards, cards, charts, charts_grids, explore, parts, shapes, theme
 from dashboard.session import current
+
+SHOWN = (
+    "first_response_time",
+    "first_response_time_p90",
+    "first_response_within_limit",
+    "sla_response_met",
+    "resolution_time",
+    "sla_resolution_met",
+    "solved_within_24h",
+    "backlog",
+)
 
 view = current()
 parts.title(view, "response")
-cards.wall(
-    view,
-    (
-        "first_response_time",
-        "first_response_time_p90",
-        "first_response_within_limit",
-        "sla_response_met",
-        "resolution_time",
-        "sla_resolution_met",
-        "solved_within_24h",
-        "backlog",
-    ),
-)
+cards.wall(view, SHOWN)
 
 if parts.needs(view, "tickets"):
     parts.section(view, "response_trend")
@@ -60,9 +59,13 @@ if parts.needs(view, "tickets"):
         ),
     )
 
+    boards.tables(view, "response_by_priority", "consult_chain_stages")
+
     parts.section(view, "explore")
     explore.trend_and_groups(
         view,
         "response",
         ("sla_response_met", "first_response_time", "resolution_time", "sla_resolution_met", "ticket_volume"),
     )
+
+boards.all_kpis(view, "response", SHOWN)

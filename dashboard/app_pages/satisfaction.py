@@ -2,12 +2,14 @@
 
 import streamlit as st
 
-from dashboard import cards, charts, explore, parts, shapes, theme
+from dashboard import boards, cards, charts, drivers, explore, parts, shapes, theme
 from dashboard.session import current
+
+SHOWN = ("csat", "satisfaction_mean", "survey_response_rate", "nps")
 
 view = current()
 parts.title(view, "satisfaction")
-cards.wall(view, ("csat", "satisfaction_mean", "survey_response_rate", "nps"))
+cards.wall(view, SHOWN)
 
 if parts.needs(view, "surveys", "survey_answers"):
     left, right = st.columns(2, gap="medium")
@@ -45,5 +47,12 @@ if parts.needs(view, "surveys", "survey_answers"):
         ),
     )  # fmt: skip
 
+    parts.section(view, "drivers")
+    drivers.show(view)
+
+    boards.tables(view, "satisfaction_by_survey_channel", "csat_weighted")
+
     parts.section(view, "explore")
     explore.trend_and_groups(view, "satisfaction", ("csat", "satisfaction_mean", "nps", "survey_response_rate"))
+
+boards.all_kpis(view, "satisfaction", SHOWN)

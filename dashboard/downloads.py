@@ -1,0 +1,134 @@
+"""What a page shows, taken along: every table, and the figures behind every chart, as CSV or XLSX.
+
+A page's tables offer themselves while they are drawn; the menu at the page's head then lists them. A file is made
+when it is asked for. No cell can start a formula, whatever a customer wrote into a field.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import polars as pl
+import streamlit as st
+import xlsxwriter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from streamlit.delta_generator import DeltaGenerator
+
+    from dashboard.session import View
+
+_KEY: Final = "_offered"
+_STARTS_FORMULA: Final = r"^[=+\-@\t\r\n]"
+_NUMBER: Final = r"^[+\-]?[0-9][0-9,]*(\.[0-9]+)?%?$"
+_SHEET_NAME: Final = 31
+_NOT_IN_SHEETS: Final = re.compile(r"[\[\]:*?/\\']")
+_NOT_IN_FILES: Final = re.compile(r"[^\w\u4e00-\u9fff-]+")
+
+
+class Section(NamedTuple):
+    """The heading that what follows stands under, and how to read it."""
+
+    title: str = ""
+    note: str = ""
+
+
+class Offer(NamedTuple):
+    """A table of the page by the heading it stands under."""
+
+    title: str
+    frame: pl.DataFrame
+
+
+class _Page:
+    def __init__(self) -> None:
+        self.section = Section()
+        self.offers: list[Offer] = []
+
+
+def begin() -> None:
+    """A page begins anew: nothing is offered yet."""
+    st.session_state[_KEY] = _Page()
+
+
+def begin_section(title: str, note: str) -> None:
+    _page().section = Section(title, note)
+
+
+def section() -> Section:
+    """The heading of what is being drawn."""
+    return _page().section
+
+
+def offer(frame: pl.DataFrame) -> None:
+    """Let the reader take a table along, under the heading it stands under."""
+    page = _page()
+    same = sum(one.title.partition(" #")[0] == page.section.title for one in page.offers)
+    page.offers.append(Offer(f"{page.section.title} #{same + 1}" if same else page.section.title, frame))
+
+
+def menu(view: View, page: str, place: DeltaGenerator) -> None:
+    """The menu of what the page has offered."""
+    offers = {str(number): one for number, one in enumerate(_page().offers)}
+    if not offers:
+        return
+    name = f"aftercare-{page}-{view.last_date:%Y%m%d}"
+    with place.popover(view.t("downloads.title"), icon=":material/download:"):
+        st.caption(view.t("downloads.note"))
+        _button(view, "all", f"{name}.xlsx", lambda: xlsx(list(offers.values())))
+        chosen = st.selectbox(
+            view.t("downloads.table"),
+            list(offers),
+            format_func=lambda number: offers[number].title,
+            key=f"download_{page}_{view.lang}",
+        )
+        one = offers[chosen]
+        short = _NOT_IN_FILES.sub("-", one.title).strip("-") or page
+        _button(view, "xlsx", f"{name}-{short}.xlsx", lambda: xlsx([one]))
+        _button(view, "csv", f"{name}-{short}.csv", lambda: csv(one.frame))
+
+
+def _button(view: View, kind: str, file: str, make: Callable[[], bytes]) -> None:
+    st.download_button(
+        view.t(f"downloads.{kind}"), make, file_name=file, key=f"download_{kind}", on_click="ignore", width="stretch"
+    )
+
+
+def csv(frame: pl.DataFrame) -> bytes:
+    """UTF-8 with the mark by which Excel knows it; text that would start a formula is led in by an apostrophe."""
+    flat = _flat(frame)
+    safe = flat.with_columns(
+        pl.when(pl.col(name).str.contains(_STARTS_FORMULA) & ~pl.col(name).str.contains(_NUMBER))
+        .then(pl.concat_str(pl.lit("'"), pl.col(name)))
+        .otherwise(pl.col(name))
+        .alias(name)
+        for name, kind in flat.schema.items()
+        if kind == pl.String
+    )
+    return safe.write_csv(include_bom=True).encode()
+
+
+def xlsx(offers: Sequence[Offer]) -> bytes:
+    """A workbook with a sheet a table; text stays text."""
+    buffer = io.BytesIO()
+    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(buffer, options) as book:
+        for number, one in enumerate(offers, start=1):
+            title = _NOT_IN_SHEETS.sub(" ", one.title).strip()
+            _flat(one.frame).write_excel(book, worksheet=f"{number} {title}"[:_SHEET_NAME].strip(), autofit=True)
+    return buffer.getvalue()
+
+
+def _flat(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without the little lines, which are drawings."""
+    return frame.select(name for name, kind in frame.schema.items() if not kind.is_nested())
+
+
+def _page() -> _Page:
+    if _KEY not in st.session_state:
+        begin()
+    page: _Page = st.session_state[_KEY]
+    return page
