@@ -56,6 +56,8 @@ def main() -> None:
     st.set_page_config(page_title=t("app.title"), page_icon=theme.ICON, layout="wide")
     st.html(theme.CSS)
     page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()})
+    if (wanted := filters.wanted_page()) is not None:
+        st.switch_page(FOLDER / f"{wanted}.py")
     if not _may_enter(t):
         filters.language_switch(t)
         return

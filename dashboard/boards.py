@@ -81,8 +81,8 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
         return _texts(view.t(f"weekdays.{value}") for value in column)
     if name == "unit":
         return _texts(view.t(f"units.{'percent' if value == 'ratio' else value}") for value in column)
-    if column.dtype == pl.String and name in one.dimensions:
-        return _texts(view.labels.value(name, value) for value in column)
+    if column.dtype == pl.String and not name.endswith(("_id", "_ids", "_key")):
+        return _texts(view.labels.value(name, value) if value is not None else None for value in column)
     if name in _EFFECTS and "kpi" in found.columns:
         units = _units(found)
         return _texts(

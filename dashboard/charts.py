@@ -29,6 +29,8 @@ schemapi.disable_debug_mode()
 Drawing: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart"
 
 HEIGHT: Final = 300
+PICK: Final = "pick"
+"""The name of the selection by which a click on a mark filters."""
 _ROW_HEIGHT: Final = 30
 # A chart's height includes its axis and legend.
 AXIS_HEIGHT: Final = 56
@@ -118,11 +120,12 @@ def by_group(
     *,
     target: float | None = None,
     last: Sequence[str] = (),
+    is_pickable: bool = False,
 ) -> Drawing:
     """One KPI by the values of a dimension: a dot with its 95 % interval, best shown sorted by value.
 
     groups: `name` (text), value, lower, upper, n, state. Groups of few cases are grey and never ranked:
-    they follow after the others, as do those in `last`.
+    they follow after the others, as do those in `last`. is_pickable: a click on a mark chooses its `code`.
     """
     scale = axis(unit, _largest(groups, target), t, lang, _smallest(groups, target))
     frame = _with_text(_scaled(groups, scale), groups, unit, lang, t)
@@ -137,12 +140,18 @@ def by_group(
     tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), *_value_tips(t)]
     if unit == "count":
         bars = base.mark_bar(height={"band": 0.65}).encode(x=x, y=y, color=colour, tooltip=tips)
-        return alt.layer(bars)
+        return alt.layer(_pickable(bars) if is_pickable else bars)
     whiskers = base.mark_rule(strokeWidth=2, opacity=0.55).encode(
         x=alt.X("lower:Q"), x2=alt.X2("upper:Q"), y=y, color=colour
     )
     dots = base.mark_point(filled=True, size=85, opacity=1).encode(x=x, y=y, color=colour, tooltip=tips)
+    dots = _pickable(dots) if is_pickable else dots
     return alt.layer(whiskers, dots, *_target_rule(target, scale, t, vertical=True))
+
+
+def _pickable(marks: alt.Chart) -> alt.Chart:
+    picked: alt.Chart = marks.add_params(alt.selection_point(name=PICK, fields=["code"]))
+    return picked
 
 
 def stacked(

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 OTHERS: Final = "\u0000others"
 """The code of everything beyond the largest groups; no value of a dimension can be it."""
 _ROW: Final = 30
-_PANEL_WIDTH: Final = 230
-_PANEL_HEIGHT: Final = 120
+_PANEL_HEIGHT: Final = 220
 _BLUES: Final = ("#EAF2FA", "#7FB2DE")
 
 
@@ -45,10 +44,10 @@ def grid(cells: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t: Tran
     return alt.layer(rects, words)
 
 
-def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t: Translate) -> Drawing:
+def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t: Translate) -> list[Drawing]:
     """A small course for each value of the first dimension, a line for each of the second, all on one scale."""
     panel, line = by
-    scale = charts.axis(unit, _largest(points), t, lang)
+    scale = charts.axis(unit, _number(points["value"].max()), t, lang)
     frame = charts.with_period_text(
         points.with_columns(
             (pl.col("value").cast(pl.Float64) / scale.divisor).alias("value"),
@@ -56,19 +55,27 @@ def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t
         ).sort("period")
     )
     names = frame[line].unique(maintain_order=True).to_list()
+    low, high = _number(frame["value"].min()) or 0.0, _number(frame["value"].max()) or 1.0
+    span = [0.0 if unit == "count" else low, high]
+    drawn = frame.partition_by(panel, maintain_order=True, as_dict=True)
+    return [_panel(str(value), part, line, names, span, scale, t) for (value,), part in drawn.items()]
+
+
+def _panel(
+    title: str, part: pl.DataFrame, line: str, names: list[str], span: list[float], scale: charts.Axis, t: Translate
+) -> Drawing:
     tips = [
-        alt.Tooltip(f"{panel}:N", title=t("chart.group")),
         alt.Tooltip(f"{line}:N", title=t("chart.series")),
         alt.Tooltip("period_text:N", title=t("chart.period")),
         alt.Tooltip("text:N", title=t("chart.value")),
         alt.Tooltip("n:Q", title="n"),
     ]
-    drawn = (
-        alt.Chart(frame)
+    drawn: alt.Chart = (
+        alt.Chart(part, height=_PANEL_HEIGHT, title=title)
         .mark_line(strokeWidth=1.8, point=alt.OverlayMarkDef(size=18))
         .encode(
             x=alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
-            y=alt.Y("value:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(zero=unit == "count")),
+            y=alt.Y("value:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=span)),
             color=alt.Color(
                 f"{line}:N",
                 title=None,
@@ -77,10 +84,8 @@ def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t
             ),
             tooltip=tips,
         )
-        .properties(width=_PANEL_WIDTH, height=_PANEL_HEIGHT)
     )
-    faceted: alt.FacetChart = drawn.facet(facet=alt.Facet(f"{panel}:N", title=None, sort=None), columns=4)
-    return faceted
+    return drawn
 
 
 def steps(rows: pl.DataFrame, dimension: str, top: int) -> pl.DataFrame:
@@ -172,10 +177,6 @@ def waterfall(frame: pl.DataFrame, unit: str, better: str, lang: str, t: Transla
 def _part(frame: pl.DataFrame, name: str, unit: str, lang: str) -> pl.Series:
     told = [formats.MISSING if one is None else formats.change(one, 0, unit, lang) for one in frame[name]]
     return pl.Series(f"{name}_text", told, dtype=pl.String)
-
-
-def _largest(points: pl.DataFrame) -> float | None:
-    return _number(points["value"].max())
 
 
 def _number(value: object) -> float | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
+import altair as alt
 import polars as pl
 import streamlit as st
 import xlsxwriter
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 
     from dashboard.session import View
 
+Picture: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart"
+
 _KEY: Final = "_offered"
+_PICTURE_WIDTH: Final = 760
 _STARTS_FORMULA: Final = r"^[=+\-@\t\r\n]"
 _NUMBER: Final = r"^[+\-]?[0-9][0-9,]*(\.[0-9]+)?%?$"
 _SHEET_NAME: Final = 31
@@ -37,10 +41,11 @@ class Section(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """A table of the page by the heading it stands under."""
+    """A table of the page, or a chart with its figures, by the heading it stands under."""
 
     title: str
     frame: pl.DataFrame
+    drawing: Picture | None = None
 
 
 class _Page:
@@ -63,11 +68,17 @@ def section() -> Section:
     return _page().section
 
 
-def offer(frame: pl.DataFrame) -> None:
-    """Let the reader take a table along, under the heading it stands under."""
+def count() -> int:
+    """How many tables and charts the page has drawn so far."""
+    return len(_page().offers)
+
+
+def offer(frame: pl.DataFrame, drawing: Picture | None = None) -> None:
+    """Let the reader take a table or a chart along, under the heading it stands under."""
     page = _page()
     same = sum(one.title.partition(" #")[0] == page.section.title for one in page.offers)
-    page.offers.append(Offer(f"{page.section.title} #{same + 1}" if same else page.section.title, frame))
+    title = f"{page.section.title} #{same + 1}" if same else page.section.title
+    page.offers.append(Offer(title, frame, drawing))
 
 
 def menu(view: View, page: str, place: DeltaGenerator) -> None:
@@ -89,6 +100,9 @@ def menu(view: View, page: str, place: DeltaGenerator) -> None:
         short = _NOT_IN_FILES.sub("-", one.title).strip("-") or page
         _button(view, "xlsx", f"{name}-{short}.xlsx", lambda: xlsx([one]))
         _button(view, "csv", f"{name}-{short}.csv", lambda: csv(one.frame))
+        if (drawing := one.drawing) is not None:
+            _button(view, "png", f"{name}-{short}.png", lambda: png(drawing, one.title))
+            _button(view, "svg", f"{name}-{short}.svg", lambda: svg(drawing, one.title))
 
 
 def _button(view: View, kind: str, file: str, make: Callable[[], bytes]) -> None:
@@ -120,6 +134,26 @@ def xlsx(offers: Sequence[Offer]) -> bytes:
             title = _NOT_IN_SHEETS.sub(" ", one.title).strip()
             _flat(one.frame).write_excel(book, worksheet=f"{number} {title}"[:_SHEET_NAME].strip(), autofit=True)
     return buffer.getvalue()
+
+
+def png(drawing: Picture, title: str) -> bytes:
+    """The chart as a picture for a slide: twice the screen's resolution, white behind."""
+    # Loaded for who saves a picture: it is a whole browser engine.
+    import vl_convert
+
+    return vl_convert.vegalite_to_png(_described(drawing, title), scale=2, allowed_base_urls=[])
+
+
+def svg(drawing: Picture, title: str) -> bytes:
+    """The chart as lines and letters, sharp at any size."""
+    import vl_convert
+
+    return vl_convert.vegalite_to_svg(_described(drawing, title), allowed_base_urls=[]).encode()
+
+
+def _described(drawing: Picture, title: str) -> dict[str, Any]:
+    described: dict[str, Any] = drawing.to_dict(validate=False)
+    return {"width": _PICTURE_WIDTH, **described, "title": title, "background": "white"}
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:

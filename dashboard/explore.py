@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, formats, parts, periods, readings
+from dashboard import charts, filters, formats, parts, readings
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 
@@ -78,8 +77,7 @@ def tier_trend(view: View, kpi: Kpi) -> None:
     if not parts.splits(view, kpi):
         return
     # A cohort is known once its whole horizon has passed.
-    last = view.last_date - timedelta(seconds=kpi.horizon or 0)
-    dates = periods.Period(periods.shift_months(last.replace(day=1), 1 - _COHORT_MONTHS), last)
+    dates = view.ripe_months(kpi, _COHORT_MONTHS)
     found = view.trend(kpi, ("tier",), "month", dates)
     points = view.named(_measured(found.filter(pl.col("state").is_in(("ok", "small_n")))), "tier")
     parts.chart(
@@ -101,7 +99,10 @@ def groups(view: View, kpi: Kpi, dimension: str) -> None:
     parts.chart(
         view,
         found.head(_TOP),
-        lambda frame: charts.by_group(frame, dimension, kpi.unit, view.lang, view.t, target=goal),
+        lambda frame: charts.by_group(
+            frame, dimension, kpi.unit, view.lang, view.t, target=goal, is_pickable=dimension in filters.DIMENSIONS
+        ),
+        picks=dimension if dimension in filters.DIMENSIONS else None,
     )
 
 

@@ -134,7 +134,8 @@ def _draw(view: View, asked: Asked, found: pl.DataFrame) -> None:
         if found.height > _CELLS:
             st.info(view.t("explorer.too_many"), icon=":material/grid_on:")
             return
-        parts.chart(view, shown, lambda frame: charts_explore.multiples(frame, kpi.unit, asked.by, view.lang, view.t))
+        panels = charts_explore.multiples(shown, kpi.unit, asked.by, view.lang, view.t)
+        parts.panels(view, shown, panels)
     elif asked.step != "total":
         series = asked.by[0] if asked.by else None
         parts.chart(

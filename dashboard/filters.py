@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from dashboard.periods import Period
 
 LANGUAGES: Final = {"zh": "中文", "en": "English"}
-DIMENSIONS: Final = ("region", "tier", "channel", "customer_type", "product")
+DIMENSIONS: Final = ("area", "region", "tier", "channel", "customer_type", "product")
 
 _KEPT: Final = "_chosen"
+_GO: Final = "_go"
 
 
 def language() -> str:
@@ -187,6 +188,29 @@ def _values(name: str, offered: list[str], labels: Labels) -> list[str]:
         # Streamlit would say "Select all" in English; nothing chosen already means all.
         select_all=False,
     )
+
+
+def go(page: str, dimension: str, value: str, period: Period | None, lang: str) -> None:
+    """Narrow the filter and open a page; a button's callback."""
+    narrow(dimension, value, period, lang)
+    st.session_state[_GO] = page
+
+
+def wanted_page() -> str | None:
+    """The page that a click has asked for, once."""
+    page: str | None = st.session_state.pop(_GO, None)
+    return page
+
+
+def narrow(dimension: str, value: str, period: Period | None, lang: str) -> None:
+    """Filter to one value of a dimension, and to dates where some are given; a button's callback."""
+    kept = _kept()
+    kept[dimension] = [value]
+    st.session_state[f"{dimension}_{lang}"] = [value]
+    if period is not None:
+        kept["period"], kept["from"], kept["to"] = "custom", period.first.isoformat(), period.last.isoformat()
+        st.session_state[f"period_{lang}"] = "custom"
+        st.session_state[f"dates_{lang}"] = (period.first, period.last)
 
 
 def _clear() -> None:

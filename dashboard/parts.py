@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, cast
 
+import altair as alt
 import polars as pl
 import streamlit as st
 
-from dashboard import downloads, filters, formats, health
+from dashboard import charts, downloads, filters, formats, health
 from dashboard.labels import is_duration
 from ingestion import reader_settings
 from ingestion.warehouse.entries import PAGES
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ingestion.warehouse.views import View as Table
 
 LISTED: Final = 12
+_PANEL_WIDTH: Final = 300
+_PANELS_A_ROW: Final = 3
 FIRST_AREA: Final = "response"
 
 
@@ -106,15 +109,45 @@ def splits(view: View, kpi: Kpi | Table) -> bool:
     return not missing
 
 
-def chart(view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], Drawing]) -> None:
-    """Draw the frame, or say that nothing was counted in these dates."""
+def chart(
+    view: View, frame: pl.DataFrame, draw: Callable[[pl.DataFrame], Drawing], *, picks: str | None = None
+) -> None:
+    """Draw the frame, or say that nothing was counted in these dates.
+
+    picks: the dimension that a click on a mark filters by; the chart must be pickable then.
+    """
     if frame.is_empty():
         nothing(view)
         return
-    downloads.offer(frame)
+    drawing = draw(frame)
+    downloads.offer(frame, drawing)
+    _draw(drawing, _picking(view, picks) if picks else {})
+
+
+def panels(view: View, frame: pl.DataFrame, drawings: Sequence[Drawing]) -> None:
+    """Small charts beside each other, as many as the screen holds, of one frame."""
+    downloads.offer(frame, alt.concat(*drawings, columns=_PANELS_A_ROW))
+    with st.grid(min_column_width=_PANEL_WIDTH):
+        for one in drawings:
+            _draw(one, {})
+
+
+def _picking(view: View, dimension: str) -> dict[str, Any]:
+    """What makes a chart filter: its key tells the filter, so that a new selection begins after each."""
+    key = f"pick_{dimension}_{downloads.count()}_{hash(view.choice)}"
+
+    def filter_by() -> None:
+        chosen = st.session_state[key]["selection"].get(charts.PICK) or []
+        if chosen:
+            filters.narrow(dimension, str(chosen[0]["code"]), None, view.lang)
+
+    return {"key": key, "on_select": filter_by, "selection_mode": charts.PICK}
+
+
+def _draw(drawing: Drawing, more: dict[str, Any]) -> None:
     section = downloads.section()
     told = f"{section.title}. {section.note}" if section.title else None
-    st.altair_chart(cast("Drawing", _Unchecked(draw(frame), view.t)), width="stretch", alt=told)
+    st.altair_chart(cast("Drawing", _Unchecked(drawing)), width="stretch", alt=told, **more)
 
 
 @dataclass(frozen=True)
@@ -122,15 +155,9 @@ class _Unchecked:
     """A chart written down as it is: to compare it with Altair's schema, as tests do, takes as long as to draw it."""
 
     drawing: Drawing
-    t: Translate
 
     def to_dict(self) -> dict[str, object]:
-        described: dict[str, object] = self.drawing.to_dict(validate=False)
-        # The menu by which a chart is saved as a picture; Streamlit leaves it out unless the chart itself asks.
-        words = {"PNG_ACTION": self.t("downloads.png"), "SVG_ACTION": self.t("downloads.svg")}
-        actions = {"export": True, "source": False, "compiled": False, "editor": False}
-        described["usermeta"] = {"embedOptions": {"actions": actions, "i18n": words, "downloadFileName": "aftercare"}}
-        return described
+        return self.drawing.to_dict(validate=False)
 
 
 def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None) -> None:

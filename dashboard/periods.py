@@ -21,6 +21,8 @@ NO_COMPARISON: Final = "none"
 COMPARISON_CHOICES: Final = (*COMPARISONS, NO_COMPARISON)
 
 _WHOLE_MONTHS: Final = {"last_12_months": 12, "last_6_months": 6, "last_3_months": 3, "last_month": 1}
+_STEP_DAYS: Final = {"day": 1, "week": 7}
+_STEP_MONTHS: Final = {"month": 1, "quarter": 3, "year": 12}
 _DAYS: Final = {"last_30_days": 30, "last_7_days": 7}
 
 
@@ -82,6 +84,13 @@ def grain(period: Period) -> str:
     if period.days <= 31:
         return "day"
     return "week" if period.days <= 120 else "month"
+
+
+def step_end(start: date, step: str) -> date:
+    """The last day of the day, week, month, quarter or year that begins on `start`."""
+    if step in _STEP_DAYS:
+        return start + timedelta(days=_STEP_DAYS[step] - 1)
+    return shift_months(start, _STEP_MONTHS[step]) - timedelta(days=1)
 
 
 def shift_months(day: date, months: int) -> date:

@@ -114,6 +114,13 @@ def compare(now: Reading, earlier: Reading | None, better: str) -> Verdict:
     return "better" if rose == (better == "higher") else "worse"
 
 
+def distance(now: Reading, earlier: Reading) -> float:
+    """How many times its own noise a KPI moved: above 1 is beyond the 95 % error."""
+    high, low = (now, earlier) if now.value > earlier.value else (earlier, now)  # type: ignore[operator]
+    noise = _noise(high, low)
+    return ((high.value or 0.0) - (low.value or 0.0)) / noise if noise else inf
+
+
 def _comparable(reading: Reading) -> bool:
     return reading.is_shown and not reading.is_doubtful
 
@@ -123,8 +130,11 @@ def _is_beyond_noise(now: Reading, earlier: Reading) -> bool:
 
     A count carries no interval; it varies from year to year by about the root of itself (Poisson).
     """
-    high, low = (now, earlier) if now.value > earlier.value else (earlier, now)  # type: ignore[operator]
+    return distance(now, earlier) > 1
+
+
+def _noise(high: Reading, low: Reading) -> float:
     top, bottom = high.value or 0.0, low.value or 0.0
     below = _Z * sqrt(abs(top)) if high.lower is None else top - high.lower
     above = _Z * sqrt(abs(bottom)) if low.upper is None else low.upper - bottom
-    return top - bottom > hypot(below, above)
+    return hypot(below, above)

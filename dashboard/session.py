@@ -170,10 +170,15 @@ class View:
         return "month" if kpi.over_time == "first" and step in _COARSE_PERIODS else step
 
     def by(self, kpi: Kpi, *dimensions: str) -> pl.DataFrame:
-        """The KPI by dimension, values in the reader's language, groups without cases left out."""
+        """The KPI by dimension, values in the reader's language, groups without cases left out.
+
+        By one dimension its codes stand beside the words, in `code`.
+        """
         found = self._values(kpi, dimensions, "total", None)
         shown = (pl.col("n") > 0) & ((pl.col("state") != "small_n") | (pl.col("n") >= readings.HIDE_BELOW))
-        return self.named(found.filter(shown), *dimensions)
+        kept_ = found.filter(shown)
+        codes = [pl.col(dimensions[0]).cast(pl.String).alias("code")] if len(dimensions) == 1 else []
+        return self.named(kept_.with_columns(codes), *dimensions)
 
     def named(self, frame: pl.DataFrame, *dimensions: str) -> pl.DataFrame:
         """The frame with dimension values in the reader's language."""
@@ -305,6 +310,19 @@ class View:
         return fair.compare(
             self.choice.period, self.choice.comparison, last_date=self.last_date, maturity_days=kpi.maturity_days
         )
+
+    def ripe_months(self, kpi: Kpi, months: int) -> Period:
+        """The last months whose cohorts have been watched for the KPI's whole horizon."""
+        last = self.last_date - timedelta(seconds=kpi.horizon or 0)
+        return periods.Period(periods.shift_months(last.replace(day=1), 1 - months), last)
+
+    def step_dates(self, start: date | None, question: Question) -> Period | None:
+        """The dates of one step of a question, within the dates asked about; None for the total."""
+        if start is None:
+            return None
+        whole = question.period or self.choice.period
+        end = periods.step_end(start, question.grain)
+        return periods.Period(max(start, whole.first), min(end, whole.last, self.last_date))
 
     def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
         return self._together([Question(kpi, by, grain, period)])[0]

@@ -46,13 +46,25 @@ ICON: Final = (
     '<path d="M8 22V16M14 22V11M20 22V14M26 22V8" stroke="white" stroke-width="3.4" stroke-linecap="round"/></svg>'
 )
 
-# Streamlit's own components leave these three to us: phones need the width, cards the density.
+# Streamlit's own components leave these to us: phones need the width, cards the density, figures their columns,
+# a printed page neither menus nor the controls that made it. The table's own menu is left out: its CSV would let a
+# customer's text start a formula; the page's download menu has the same table.
 CSS: Final = """
 <style>
 .stMainBlockContainer {padding-top: 3.2rem; padding-bottom: 4rem; max-width: 1800px;}
+h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
+h3 {font-size: 1.2rem !important; padding-top: 1.4rem !important;}
+.stMainBlockContainer {font-variant-numeric: tabular-nums;}
+[data-testid="stDataFrame"] [data-testid="stElementToolbar"] button[aria-label*="CSV"] {display: none;}
 @media (max-width: 640px) {
   .stMainBlockContainer {padding: 4.2rem 0.9rem 3rem;}
   h1 {font-size: 1.6rem !important;}
+}
+@media print {
+  [data-testid="stSidebar"], [data-testid="stHeader"], .st-key-head, .st-key-filter_bar, .stButton
+    {display: none !important;}
+  .stMainBlockContainer {padding: 0 !important; max-width: none;}
+  [class*="st-key-card_"], [data-testid="stDataFrame"], .vega-embed {break-inside: avoid;}
 }
 [class*="st-key-card_"] [data-testid="stMetricValue"] {font-size: 1.7rem; line-height: 1.25;}
 [class*="st-key-card_"] [data-testid="stMetricValue"] > div {white-space: normal;}

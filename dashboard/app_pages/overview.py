@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import cards, explore, parts
+from dashboard import boards, cards, explore, findings, parts
 from dashboard.session import current
 
 # The metric tree: fast and right first time -> satisfied customers -> customers who stay.
@@ -37,8 +37,17 @@ shown: list[cards.Card] = []
 for branch, kpi_ids in TREE.items():
     parts.section(view, f"overview_{branch}")
     shown += cards.wall(view, kpi_ids)
-with summary:
-    explore.attention(view, shown)
 
 parts.section(view, "explore")
 explore.trend_and_groups(view, "overview", [kpi_id for kpi_ids in TREE.values() for kpi_id in kpi_ids])
+
+boards.tables(view, "waiting_stages", "volume_forecast")
+
+# Last, since the tiles must not wait for it: it sets every region and product against all others.
+with summary:
+    explore.attention(view, shown)
+    left, right = st.columns(2, gap="medium")
+    with left:
+        findings.stand_out(view)
+    with right:
+        findings.moved(view, shown)
