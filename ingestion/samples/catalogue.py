@@ -5,8 +5,6 @@ from typing import Final
 
 import polars as pl
 
-from ingestion.samples.stories import REPEAT_PRODUCT
-
 
 @dataclass(frozen=True)
 class Product:
@@ -36,7 +34,7 @@ PRODUCTS: Final = (
     Product("P-WH03", "暖泉空气能热水器", "热水器", 6_599, 24, 1.5),
     Product("P-WH04", "暖泉即热水龙头", "热水器", 399, 12, 3),
     Product("P-FW01", "澄泉台上净水器", "净水器", 899, 12, 4),
-    Product(REPEAT_PRODUCT, "澄泉厨下净水器", "净水器", 1_899, 12, 6),
+    Product("P-FW02", "澄泉厨下净水器", "净水器", 1_899, 12, 6),
     Product("P-FW03", "澄泉全屋净水系统", "净水器", 7_999, 24, 1.5),
     Product("P-FW04", "澄泉管线饮水机", "净水器", 1_499, 12, 3),
     Product("P-RB01", "巡洁扫地机器人 S", "清洁机器人", 1_599, 12, 5),
@@ -46,7 +44,6 @@ PRODUCTS: Final = (
 )
 PRODUCT_IDS: Final = tuple(product.product_id for product in PRODUCTS)
 POPULARITY: Final = tuple(product.popularity for product in PRODUCTS)
-REPEAT_CODE: Final = PRODUCT_IDS.index(REPEAT_PRODUCT)
 
 
 def products() -> pl.DataFrame:

@@ -28,7 +28,7 @@ from ingestion.samples.draw import (
 )
 from ingestion.samples.places import CITY_NAMES, REGION_NAMES, REGION_WEIGHTS, city_in
 from ingestion.samples.rhythm import Span, seconds_of
-from ingestion.samples.stories import VIP_CHURN_BEFORE, VIP_CHURN_YEARLY
+from ingestion.samples.stories import VIP_CHURN_BEFORE, Stories
 
 TIERS: Final = ("standard", "silver", "gold", "vip")
 TIER_WORDS: Final = ("普通", "银卡", "金卡", "VIP")
@@ -76,14 +76,14 @@ class Customers:
         return np.asarray(found.fill_null(-1).to_numpy(), dtype=np.int64)
 
 
-def draw_customers(rng: np.random.Generator, span: Span, count: int) -> Customers:
+def draw_customers(rng: np.random.Generator, span: Span, count: int, stories: Stories) -> Customers:
     """Sign customers up over the years before and during the span, then let time move and lose them."""
     earliest = span.start - HISTORY_YEARS * 365 * DAY
     signup_day = earliest + (span.horizon - 5 * DAY - earliest) * rng.random(count) ** 0.85
     signup = np.sort(signup_day.astype(np.int64) // DAY * DAY + between(rng, 8 * HOUR, 22 * HOUR, count))
     is_business = chance(rng, 0.14, count)
     first_tier = pick_by_row(rng, _FIRST_TIER, is_business.astype(np.int64))
-    churned, last_tier, moves = _live(rng, span, signup, first_tier)
+    churned, last_tier, moves = _live(rng, span, signup, first_tier, stories)
     activity = rng.lognormal(0.0, 0.8, count) * np.where(is_business, 2.5, 1.0) * (1 + 0.15 * first_tier)
     opening = pl.DataFrame({"customer": np.arange(count, dtype=np.int64), "tier": first_tier, "at": signup})
     moves = pl.concat([opening, moves]).sort("customer", "at")
@@ -95,7 +95,9 @@ def draw_customers(rng: np.random.Generator, span: Span, count: int) -> Customer
     )  # fmt: skip
 
 
-def _live(rng: np.random.Generator, span: Span, signup: Ints, tier: Ints) -> tuple[Ints, Ints, pl.DataFrame]:
+def _live(
+    rng: np.random.Generator, span: Span, signup: Ints, tier: Ints, stories: Stories
+) -> tuple[Ints, Ints, pl.DataFrame]:
     """Month by month: a review each quarter in the first days of the month, departures after the sixth."""
     tier = tier.copy()
     churned = np.full(len(signup), NEVER, dtype=np.int64)
@@ -114,7 +116,7 @@ def _live(rng: np.random.Generator, span: Span, signup: Ints, tier: Ints) -> tup
             fading[active] = (fading[active] & ~up) | down
             at = start + between(rng, 1 * DAY, 5 * DAY, len(moved)) // HOUR * HOUR
             moves.append(pl.DataFrame({"customer": moved, "tier": tier[moved], "at": at}))
-        yearly = np.take((*_YEARLY_CHURN, _vip_churn(span, start)), tier[active])
+        yearly = np.take((*_YEARLY_CHURN, _vip_churn(span, start, stories)), tier[active])
         yearly = np.minimum(yearly * np.where(fading[active] & (tier[active] != VIP), _FADING_CHURN, 1.0), 0.9)
         leaves = rng.random(len(active)) < 1 - (1 - yearly) ** (1 / 12)
         leaving = active[leaves]
@@ -124,12 +126,12 @@ def _live(rng: np.random.Generator, span: Span, signup: Ints, tier: Ints) -> tup
     return churned, tier, history
 
 
-def _vip_churn(span: Span, at: int) -> float:
-    """Yearly VIP churn at an instant: up through the first year, down through the second."""
+def _vip_churn(span: Span, at: int, stories: Stories) -> float:
+    """Yearly VIP churn at an instant: up to its peak, then down."""
     if at < span.start:
         return VIP_CHURN_BEFORE
     share = float(span.share(np.array([at], dtype=np.int64))[0])
-    shares, rates = zip(*VIP_CHURN_YEARLY, strict=True)
+    shares, rates = zip(*stories.vip_churn, strict=True)
     return float(np.interp(share, shares, rates))
 
 

@@ -7,9 +7,9 @@ from typing import Final
 
 import polars as pl
 
-from ingestion.samples.catalogue import PRODUCTS, REPEAT_CODE
+from ingestion.samples.catalogue import PRODUCTS
+from ingestion.samples.stories import Stories
 
-REPEAT_NAME: Final = PRODUCTS[REPEAT_CODE].name
 _Days = Callable[[list[int | None]], list[str | None]]
 
 
@@ -49,18 +49,6 @@ class _Benchmark:
 
 _PAIN_POINTS: Final = (
     _PainPoint(
-        "四川首次响应明显变慢", "first_response_time", "region", "四川", "M001",
-        "增派成都坐席，高峰时段由咨询二组支援", 250, 170, 185, 165, "已完成",
-    ),
-    _PainPoint(
-        "厨下净水器修了又修", "repeat_repair_30d", "product", REPEAT_NAME, "M002",
-        "更换进水阀供应商，上门前先远程诊断", 320, 200, 150, 120, "已完成",
-    ),
-    _PainPoint(
-        "厨下净水器首次修复率低", "first_fix_rate", "product", REPEAT_NAME, "M002",
-        "工程师备件包加配滤芯组件", 210, 60, 75, None, "进行中",
-    ),
-    _PainPoint(
         "周末在线客服排队久", "first_response_time", "channel", "chat", "L001",
         "周末增设一个晚班", 180, 30, 95, 60, "已完成",
     ),
@@ -93,10 +81,7 @@ _PAIN_POINTS: Final = (
         "上门前在 App 公示报价", 200, 90, None, 80, "已取消",
     ),
 )  # fmt: skip
-_PILOTS: Final = (
-    _Pilot("first_response_time", "region", "浙江", 210, 90),
-    _Pilot("first_fix_rate", "product_group", "净水器", 120, None),
-)
+_PILOT_REGIONS: Final = ("浙江", "江苏")
 _BENCHMARKS: Final = (
     _Benchmark("csat", "0.82", "示例行业协会", 200),
     _Benchmark("first_fix_rate", "0.78", "示例咨询公司年度报告", 320),
@@ -104,44 +89,79 @@ _BENCHMARKS: Final = (
 )
 
 
-def workbook(until: date) -> dict[str, pl.DataFrame]:
+def _planted(stories: Stories, until: date) -> tuple[_PainPoint, ...]:
+    """What the staff have noticed of the stories: the slow region while it was slow, the product that comes back."""
+    name = PRODUCTS[stories.repeat_product].name
+    over = (until - stories.slow_last).days
+    return (
+        _PainPoint(
+            f"{stories.slow_region}首次响应明显变慢", "first_response_time", "region", stories.slow_region, "M001",
+            f"增派{stories.slow_city}坐席，高峰时段由咨询二组支援",
+            over + 15, over - 65, over - 50, over - 70, "已完成",
+        ),
+        _PainPoint(
+            f"{name}修了又修", "repeat_repair_30d", "product", name, "M002",
+            "更换故障部件供应商，上门前先远程诊断", 320, 200, 150, 120, "已完成",
+        ),
+        _PainPoint(
+            f"{name}首次修复率低", "first_fix_rate", "product", name, "M002",
+            "工程师备件包加配易损件", 210, 60, 75, None, "进行中",
+        ),
+    )  # fmt: skip
+
+
+def workbook(until: date, stories: Stories) -> dict[str, pl.DataFrame]:
     """The sheets of the workbook, by name."""
     morning = datetime.combine(until, time(9))
 
     def days(column: list[int | None]) -> list[str | None]:
         return [None if back is None else (morning - timedelta(days=back)).isoformat(" ") for back in column]
 
-    return {"痛点台账": _pain_points(days), "试点": _pilots(days), "行业标杆": _benchmarks(days)}
+    ledger = (*_planted(stories, until), *_PAIN_POINTS)
+    return {
+        "痛点台账": _pain_points(ledger, days),
+        "试点": _pilots(_tried(stories), days),
+        "行业标杆": _benchmarks(days),
+    }
 
 
-def _pain_points(days: _Days) -> pl.DataFrame:
+def _pain_points(ledger: tuple[_PainPoint, ...], days: _Days) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "编号": [f"PP-{number:03d}" for number in range(1, len(_PAIN_POINTS) + 1)],
-            "痛点": [one.topic for one in _PAIN_POINTS],
-            "关联指标": [one.kpi for one in _PAIN_POINTS],
-            "范围维度": [one.dimension for one in _PAIN_POINTS],
-            "范围取值": [one.value for one in _PAIN_POINTS],
-            "责任人": [one.owner for one in _PAIN_POINTS],
-            "改进措施": [one.action for one in _PAIN_POINTS],
-            "提出时间": days([one.opened for one in _PAIN_POINTS]),
-            "计划完成": days([one.due for one in _PAIN_POINTS]),
-            "生效时间": days([one.effective for one in _PAIN_POINTS]),
-            "关闭时间": days([one.closed for one in _PAIN_POINTS]),
-            "状态": [one.status for one in _PAIN_POINTS],
+            "编号": [f"PP-{number:03d}" for number in range(1, len(ledger) + 1)],
+            "痛点": [one.topic for one in ledger],
+            "关联指标": [one.kpi for one in ledger],
+            "范围维度": [one.dimension for one in ledger],
+            "范围取值": [one.value for one in ledger],
+            "责任人": [one.owner for one in ledger],
+            "改进措施": [one.action for one in ledger],
+            "提出时间": days([one.opened for one in ledger]),
+            "计划完成": days([one.due for one in ledger]),
+            "生效时间": days([one.effective for one in ledger]),
+            "关闭时间": days([one.closed for one in ledger]),
+            "状态": [one.status for one in ledger],
         }
     )
 
 
-def _pilots(days: _Days) -> pl.DataFrame:
+def _tried(stories: Stories) -> tuple[_Pilot, ...]:
+    """Where something is tried out: not where a story would hide what the trial does."""
+    region = next(one for one in _PILOT_REGIONS if one != stories.slow_region)
+    return (
+        _Pilot("first_response_time", "region", region, 210, 90),
+        _Pilot("first_fix_rate", "product_group", "净水器", 120, None),
+    )
+
+
+def _pilots(pilots: tuple[_Pilot, ...], days: _Days) -> pl.DataFrame:
     return pl.DataFrame(
         {
-            "编号": [f"PILOT-{number:02d}" for number in range(1, len(_PILOTS) + 1)],
-            "关联指标": [one.kpi for one in _PILOTS],
-            "范围维度": [one.dimension for one in _PILOTS],
-            "范围取值": [one.value for one in _PILOTS],
-            "开始时间": days([one.began for one in _PILOTS]),
-            "结束时间": days([one.ended for one in _PILOTS]),
+            "编号": [f"PILOT-{number:02d}" for number in range(1, len(pilots) + 1)],
+            "关联指标": [one.kpi for one in pilots],
+            "范围维度": [one.dimension for one in pilots],
+            "范围取值": [one.value for one in pilots],
+            "开始时间": days([one.began for one in pilots]),
+            "结束时间": days([one.ended for one in pilots]),
         }
     )
 

@@ -1,17 +1,19 @@
 """What customers ask for: who, when, through which channel, about which appliance, and who takes it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Final
+from functools import partial
+from typing import Final, TypeAlias
 
 import numpy as np
 
-from ingestion.samples.catalogue import POPULARITY, REPEAT_CODE
+from ingestion.samples.catalogue import POPULARITY
 from ingestion.samples.customers import VIP, Customers
 from ingestion.samples.draw import DAY, HOUR, MINUTE, NEVER, Flags, Floats, Ints, between, chance, pick, pick_by_row
 from ingestion.samples.orders import Assets
 from ingestion.samples.places import REGION_NAMES
 from ingestion.samples.rhythm import Span, arrivals, seconds_of
-from ingestion.samples.stories import REPEAT_WEIGHT, SLOW_FACTOR, SLOW_REGION, slow_quarter
+from ingestion.samples.stories import REPEAT_WEIGHT, SLOW_FACTOR, Stories
 
 CHANNELS: Final = ("phone", "email", "chat", "web", "app", "wechat")
 PHONE, EMAIL, CHAT, WEB, APP, WECHAT = range(6)
@@ -92,13 +94,19 @@ class Tickets:
         return np.where(self.is_slow, SLOW_FACTOR, 1.0)
 
 
-def draw_tickets(rng: np.random.Generator, span: Span, people: Customers, assets: Assets, count: int) -> Tickets:
+_Follow: TypeAlias = "Callable[[np.random.Generator, Span, Tickets, int], tuple[Tickets, Ints]]"
+
+
+def draw_tickets(
+    rng: np.random.Generator, span: Span, people: Customers, assets: Assets, count: int, stories: Stories
+) -> Tickets:
     """First the tickets that come by themselves, then those that follow from one of them."""
     shares = (RETURN_SHARE, REPEAT_CONSULT_SHARE, RECOMPLAINT_SHARE, DUPLICATE_SHARE)
     following = [round(count * share) for share in shares]
     base = _base(rng, span, people, assets, count - sum(following))
     parts, parents = [base], [np.full(len(base), -1, dtype=np.int64)]
-    for draw, wanted in zip((_returns, _repeat_consults, _recomplaints, _duplicates), following, strict=True):
+    draws: tuple[_Follow, ...] = (partial(_returns, stories), _repeat_consults, _recomplaints, _duplicates)
+    for draw, wanted in zip(draws, following, strict=True):
         part, parent = draw(rng, span, base, wanted)
         parts.append(part)
         parents.append(parent)
@@ -113,7 +121,7 @@ def draw_tickets(rng: np.random.Generator, span: Span, people: Customers, assets
     tickets.merged_into = np.where(tickets.merged_into < 0, -1, place[np.maximum(tickets.merged_into, 0)])
     # From here on an appliance is known by the order that brought it.
     tickets.asset = np.where(tickets.asset < 0, -1, assets.order[np.maximum(tickets.asset, 0)])
-    return _finish(rng, span, people, tickets)
+    return _finish(rng, people, tickets, stories)
 
 
 def _base(rng: np.random.Generator, span: Span, people: Customers, assets: Assets, count: int) -> Tickets:
@@ -172,10 +180,12 @@ def _follow(
     return part, parent
 
 
-def _returns(rng: np.random.Generator, span: Span, base: Tickets, wanted: int) -> tuple[Tickets, Ints]:
+def _returns(
+    stories: Stories, rng: np.random.Generator, span: Span, base: Tickets, wanted: int
+) -> tuple[Tickets, Ints]:
     """The same appliance with the same fault again, within 30 days of the first visit."""
     eligible = (base.kind == REPAIR) & (base.asset >= 0)
-    weights = np.where(eligible, np.where(base.product == REPEAT_CODE, REPEAT_WEIGHT, 1.0), 0.0)
+    weights = np.where(eligible, np.where(base.product == stories.repeat_product, REPEAT_WEIGHT, 1.0), 0.0)
     part, parent = _follow(rng, base, weights, wanted, (5 * DAY, 26 * DAY), span)
     part.created = _same_hour(rng, base.created[parent], part.created)
     part.opened_by = np.full(len(part), BY_CUSTOMER)
@@ -213,7 +223,7 @@ def _same_hour(rng: np.random.Generator, earlier: Ints, created: Ints) -> Ints:
     return np.asarray(earlier + days * DAY - np.minimum(minutes, earlier % DAY), dtype=np.int64)
 
 
-def _finish(rng: np.random.Generator, span: Span, people: Customers, tickets: Tickets) -> Tickets:
+def _finish(rng: np.random.Generator, people: Customers, tickets: Tickets, stories: Stories) -> Tickets:
     """What depends on the finished list: tier then, priority, team, agent, spam and the slow quarter."""
     count = len(tickets)
     tickets.tier = people.tier_at(tickets.customer, tickets.created)
@@ -228,7 +238,7 @@ def _finish(rng: np.random.Generator, span: Span, people: Customers, tickets: Ti
     draws = np.where(plain & ~is_target, rng.random(count), 1.0)
     tickets.is_spam = draws < SPAM_SHARE / 0.46
     tickets.is_deleted = ~tickets.is_spam & (draws < (SPAM_SHARE + DELETED_SHARE) / 0.46)
-    first, last = slow_quarter(span.last)
-    inside = (tickets.created >= seconds_of(first)) & (tickets.created < seconds_of(last) + DAY)
-    tickets.is_slow = inside & (tickets.region == REGION_NAMES.index(SLOW_REGION))
+    inside = tickets.created >= seconds_of(stories.slow_first)
+    inside &= tickets.created < seconds_of(stories.slow_last) + DAY
+    tickets.is_slow = inside & (tickets.region == REGION_NAMES.index(stories.slow_region))
     return tickets

@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from ingestion.samples.catalogue import REPEAT_CODE
 from ingestion.samples.crew import Crew
 from ingestion.samples.draw import (
     DAY,
@@ -28,7 +27,7 @@ from ingestion.samples.draw import (
 )
 from ingestion.samples.places import ENGINEERS_PER_OUTLET, outlet_in
 from ingestion.samples.rhythm import OpenHours, Span
-from ingestion.samples.stories import REPEAT_FIXED_AT_FIRST_VISIT
+from ingestion.samples.stories import REPEAT_FIXED_AT_FIRST_VISIT, Stories
 from ingestion.samples.tickets import PER_KIND, REPAIR, Tickets
 
 RESULTS: Final = ("已修复", "未修复", "待配件", "无人在家", "已取消")
@@ -79,7 +78,9 @@ class Visits:
         return ended, accepted
 
 
-def draw_visits(rng: np.random.Generator, service: OpenHours, tickets: Tickets, answered: Ints) -> Visits:
+def draw_visits(
+    rng: np.random.Generator, service: OpenHours, tickets: Tickets, answered: Ints, stories: Stories
+) -> Visits:
     """Send engineers until the fault is fixed, the visit is cancelled, or the third visit is over."""
     count = len(tickets)
     goes = tickets.is_worked & (tickets.kind == REPAIR) & (tickets.region >= 0)
@@ -92,7 +93,7 @@ def draw_visits(rng: np.random.Generator, service: OpenHours, tickets: Tickets, 
     outlet = outlet_in(tickets.region[rows], rng.random(len(rows)))
     rounds = []
     for number in range(1, MAX_VISITS + 1):
-        visit = _one_round(rng, tickets, rows, number, dispatched, outlet)
+        visit = _one_round(rng, tickets, rows, number, dispatched, outlet, stories.repeat_product)
         rounds.append(visit)
         again = (visit.result != FIXED) & (visit.result != CANCELLED)
         rows, outlet = rows[again], outlet[again]
@@ -105,12 +106,18 @@ def draw_visits(rng: np.random.Generator, service: OpenHours, tickets: Tickets, 
 
 
 def _one_round(
-    rng: np.random.Generator, tickets: Tickets, rows: Ints, number: int, dispatched: Ints, outlet: Ints
+    rng: np.random.Generator,
+    tickets: Tickets,
+    rows: Ints,
+    number: int,
+    dispatched: Ints,
+    outlet: Ints,
+    repeat_product: int,
 ) -> Visits:
     count = len(rows)
     table = np.full(count, number - 1)
     if number == 1:
-        table = np.where(tickets.product[rows] == REPEAT_CODE, _REPEAT_ROW, table)
+        table = np.where(tickets.product[rows] == repeat_product, _REPEAT_ROW, table)
     result = pick_by_row(rng, _RESULT_WEIGHTS, table)
     promised = _promise(rng, tickets, rows, dispatched)
     arrived = promised + between(rng, -15 * MINUTE, 110 * MINUTE, count)

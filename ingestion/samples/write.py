@@ -25,6 +25,7 @@ from ingestion.samples.programme import workbook
 from ingestion.samples.reviews import assessment_frame, draw_lessons, qa_frame, training_frame
 from ingestion.samples.rhythm import span_ending
 from ingestion.samples.roster import roster_frame
+from ingestion.samples.stories import draw_stories
 from ingestion.samples.surveys import survey_frames
 from ingestion.samples.tickets import BY_ALERT
 from ingestion.samples.visits import repaired_free, visit_frame
@@ -67,7 +68,7 @@ def write_samples(
         _write_staff(out, seed, world)
         _write_care(out, seed, world, core)
         _write_field(out, seed, world, core)
-        out.xlsx("programme", workbook(until))
+        out.xlsx("programme", workbook(until, draw_stories(seed, until)))
 
 
 def _write_masters(out: Out, seed: int, world: World) -> Frames:

@@ -8,7 +8,10 @@ from tests.browser.conftest import ReaderAt
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAGES = ("", "response", "first_fix", "complaints", "satisfaction", "loyalty", "data_quality", "dictionary")
+PAGES = (
+    "", "explore", "response", "first_fix", "complaints", "spare_parts", "satisfaction", "loyalty", "care",
+    "programme", "pain_points", "team", "data_quality", "dictionary",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES)

@@ -23,7 +23,7 @@ OpenPage = Callable[..., AppTest]
 @pytest.fixture
 def fake_query(monkeypatch: pytest.MonkeyPatch) -> FakeQuery:
     fake = FakeQuery()
-    for module in ("query", "passports", "restatements", "bounds"):
+    for module in ("query", "passports", "restatements", "bounds", "change"):
         monkeypatch.setattr(session, module, fake)
     st.cache_data.clear()
     kept.frames.clear()

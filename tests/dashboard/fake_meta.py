@@ -9,19 +9,20 @@ _LOADED = datetime(2025, 7, 1, 1, 0, tzinfo=UTC).replace(tzinfo=None)
 META = {
     "targets": pl.DataFrame(
         {
-            "kpi": ["sla_response_met", "dispatch_within_1h", "dispatch_within_1h"],
-            "scope_dimension": [None, None, "channel"],
-            "scope_value": [None, None, "chat"],
-            "stage": [None, None, None],
-            "kind": ["absolute", "absolute", "absolute"],
-            "value": ["0.90", "0.80", "0.99"],
-            "operator": [">=", ">=", ">="],
-            "valid_from": ["2000-01-01"] * 3,
-            "valid_to": [None, None, None],
-            "document": ["000", "001", "001"],
-            "quote": ["响应及时率", "派单≤1小时", "派单≤1小时"],
+            "kpi": ["sla_response_met", "dispatch_within_1h", "dispatch_within_1h", "csat", "csat"],
+            "scope_dimension": [None, None, "channel", None, "is_vip"],
+            "scope_value": [None, None, "chat", None, "true"],
+            "stage": [None, None, None, "3", "3"],
+            "kind": ["absolute", "absolute", "absolute", "relative", "relative"],
+            "value": ["0.90", "0.80", "0.99", "0.40", "0.40"],
+            "operator": [">="] * 5,
+            "due_month": [None, None, None, "12", "12"],
+            "valid_from": ["2000-01-01"] * 5,
+            "valid_to": [None] * 5,
+            "document": ["000", "001", "001", "001", "001"],
+            "quote": ["响应及时率", "派单≤1小时", "派单≤1小时", "评分提升40%", "评分提升40%"],
         },
-        schema_overrides={"stage": pl.String, "valid_to": pl.String},
+        schema_overrides={"valid_to": pl.String},
     ),
     "loads": pl.DataFrame(
         {

@@ -20,6 +20,11 @@ from tests.dashboard.fake_meta import AS_OF, META
 
 VALUES = {"number": 3.5, "ratio": 0.873, "seconds": 8_100.0, "count": 12_345.0, "score": 4.21, "points": 32.5}
 WIDTHS = {"number": 0.5, "ratio": 0.01, "seconds": 300.0, "score": 0.05, "points": 4.0}
+# Of a view's columns those that hold no number.
+VIEWED = {
+    "kpi": "csat", "unit": "ratio", "weekday": 1, "scope_dimension": "region", "scope_value": "北京",
+    "topic": "周末排队久", "dimension": "speed", "staff_key": "sample:L001",
+}  # fmt: skip
 OPTIONS = {
     "region": ["上海", "北京", "unknown"],
     "area": ["华东", "华北"],
@@ -79,7 +84,19 @@ class FakeQuery:
         return tuple(name for name in asked.datasets if name not in snapshot.connected)
 
     def view(self, snapshot: FakeSnapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
-        return pl.DataFrame({name: [1.0] for name in view.columns})
+        return pl.DataFrame({name: [VIEWED.get(name, 1.0)] for name in view.columns})
+
+    def view_rows(
+        self, snapshot: FakeSnapshot, scope: Scope, view: View, wanted: Filter, limit: int | None = None
+    ) -> pl.DataFrame:
+        return pl.DataFrame({"frozen_date": [date(2025, 3, 31)]})
+
+    def explain(
+        self, snapshot: FakeSnapshot, scope: Scope, kpi: Kpi, now: Filter, before: Filter, by: Sequence[str]
+    ) -> pl.DataFrame:
+        rows = [("total", None, 0.8, 0.9, 0.0, 0.1, 0.1), (by[0], OPTIONS[by[0]][0], 0.8, 0.9, 0.0, 0.1, 0.1)]
+        names = ("level", by[0], "rate_before", "rate_now", "mix", "rate_effect", "total")
+        return pl.DataFrame(rows, schema=names, orient="row")
 
     def dimension_values(self, snapshot: FakeSnapshot, scope: Scope, dimension: str) -> list[str]:
         return OPTIONS[dimension]

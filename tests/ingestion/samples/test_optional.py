@@ -7,8 +7,9 @@ import pytest
 
 from data_checks.contract import SQL
 from ingestion.samples.handbook import IN_ITS_FLOW
-from ingestion.samples.stories import slow_quarter
+from ingestion.samples.stories import draw_stories
 from ingestion.samples.tickets import AGENTS_PER_TEAM, TEAMS
+from ingestion.samples.write import DEFAULT_SEED
 
 pytestmark = pytest.mark.slow
 
@@ -153,8 +154,8 @@ def test_tickets_mostly_follow_the_flow_the_policy_means(exports: Exports) -> No
 
 
 def test_the_ledger_of_pain_points_speaks_of_people_who_work_here(exports: Exports) -> None:
-    first, last = slow_quarter(UNTIL)
-    slow = exports["pain_points"].filter(pl.col("scope_value") == "四川").row(0, named=True)
-    assert first <= slow["opened_at"].date() <= last
+    stories = draw_stories(DEFAULT_SEED, UNTIL)
+    slow = exports["pain_points"].filter(pl.col("scope_value") == stories.slow_region).row(0, named=True)
+    assert stories.slow_first <= slow["opened_at"].date() <= stories.slow_last
     assert {"open", "doing", "done", "dropped"} == set(exports["pain_points"]["status"])
     assert set(exports["pain_points"]["owner_id"].drop_nulls()) <= set(exports["staff"]["staff_id"])

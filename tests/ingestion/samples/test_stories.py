@@ -6,15 +6,18 @@ import numpy as np
 import polars as pl
 import pytest
 
-from ingestion.samples import stories
+from ingestion.samples.catalogue import PRODUCT_IDS
 from ingestion.samples.draw import DAY, HOUR
 from ingestion.samples.rhythm import OpenHours, day_kind, office_hours, seconds_of, span_ending
+from ingestion.samples.stories import draw_stories
+from ingestion.samples.write import DEFAULT_SEED
 
 pytestmark = pytest.mark.slow
 
 
 UNTIL = date(2026, 6, 30)
 END = datetime(2026, 7, 1)
+STORIES = draw_stories(DEFAULT_SEED, UNTIL)
 
 
 def _hours(name: str, since: str) -> pl.Expr:
@@ -45,13 +48,21 @@ def test_open_seconds_skip_lunch_and_night() -> None:
     assert reached.tolist() == expected
 
 
+def test_seeds_tell_of_other_places_products_and_months() -> None:
+    drawn = [draw_stories(seed, UNTIL) for seed in range(40)]
+    assert len({one.slow_region for one in drawn}) > 5
+    assert len({one.repeat_product for one in drawn}) > 5
+    assert {one.slow_first for one in drawn} == {date(2025, 10, 1), date(2026, 1, 1)}
+    assert all((one.slow_last - one.slow_first).days in range(89, 92) for one in drawn)
+    assert draw_stories(7, UNTIL) == draw_stories(7, UNTIL)
+
+
 def test_the_slow_region_is_slow_in_its_quarter_only(worked: pl.DataFrame) -> None:
-    first, last = stories.slow_quarter(UNTIL)
-    assert (first, last) == (date(2025, 10, 1), date(2025, 12, 31))
+    first, last = STORIES.slow_first, STORIES.slow_last
     within = pl.col("created_at").dt.date().is_between(first, last)
     office = pl.col("created_at").dt.hour().is_between(9, 16) & (pl.col("created_at").dt.weekday() <= 5)
     medians = worked.filter(office).group_by(
-        (pl.col("region") == stories.SLOW_REGION).fill_null(False).alias("slow"), within.alias("within")
+        (pl.col("region") == STORIES.slow_region).fill_null(False).alias("slow"), within.alias("within")
     )
     table = {
         (slow, inside): (response, resolution)
@@ -79,7 +90,7 @@ def test_one_product_keeps_coming_back(exports: dict[str, pl.DataFrame]) -> None
         & ~pl.col("ticket_id").is_in(back.implode())
         & ~pl.col("ticket_id").is_in(revisited.implode()),
     )
-    shares = first.group_by(pl.col("product_id") == stories.REPEAT_PRODUCT).agg(
+    shares = first.group_by(pl.col("product_id") == PRODUCT_IDS[STORIES.repeat_product]).agg(
         pl.col("fixed").mean(), pl.col("returned").mean()
     )
     found = {is_repeat: (fixed, returned) for is_repeat, fixed, returned in shares.iter_rows()}
@@ -101,7 +112,10 @@ def _yearly_churn(exports: dict[str, pl.DataFrame], tier: str, start: datetime) 
 
 
 def test_vip_churn_rises_then_falls(exports: dict[str, pl.DataFrame]) -> None:
-    starts = (datetime(2023, 7, 1), datetime(2024, 10, 1), datetime(2025, 7, 1))
+    peak_share = max(STORIES.vip_churn, key=lambda point: point[1])[0]
+    # The year around the peak, the year before the export and its last one.
+    around = (datetime(2024, 7, 1) + timedelta(days=730 * peak_share) - timedelta(days=180)).replace(day=1)
+    starts = (datetime(2023, 7, 1), around, datetime(2025, 7, 1))
     before, peak, after = (_yearly_churn(exports, "vip", start) for start in starts)
     assert before < 0.75 * peak
     assert after < 0.75 * peak
