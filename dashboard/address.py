@@ -34,6 +34,15 @@ def asked(page: str, name: str) -> str:
     return kept[name]
 
 
+def open_link(page: str, says: dict[str, str]) -> None:
+    """Let a page show what a link says, whatever was chosen on it before."""
+    _kept(page).clear()
+    _kept(page).update(says)
+    for key in list(st.session_state):
+        if str(key).startswith(f"{page}_"):
+            del st.session_state[key]
+
+
 def select(
     page: str,
     name: str,

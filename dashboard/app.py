@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 import streamlit as st
 
-from dashboard import downloads, filters, parts, session, theme
+from dashboard import console, downloads, filters, parts, session, shelf_menu, theme
 from dashboard.i18n import Translate, translator
 from dashboard.metrics.access import Scope
 from dashboard.words import sentence
@@ -44,10 +44,13 @@ SECTIONS: Final = {
     "data": {"data_quality": ":material/verified:", "dictionary": ":material/menu_book:"},
 }
 
+# Shown where AFTERCARE_SQL_PAGE is 1: analysts may ask the snapshot in SQL.
+SQL_PAGE: Final = {"sql": ":material/terminal:"}
+
 HOME_PAGE: Final = "overview"
 
 # Pages about the load and the definitions, which no period and no slice changes.
-UNFILTERED: Final = ("data_quality", "dictionary")
+UNFILTERED: Final = ("data_quality", "dictionary", "sql")
 
 
 def main() -> None:
@@ -55,7 +58,8 @@ def main() -> None:
     t = translator(lang)
     st.set_page_config(page_title=t("app.title"), page_icon=theme.ICON, layout="wide")
     st.html(theme.CSS)
-    page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in SECTIONS.items()})
+    sections = {**SECTIONS, "data": {**SECTIONS["data"], **(SQL_PAGE if console.is_on() else {})}}
+    page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in sections.items()})
     if (wanted := filters.wanted_page()) is not None:
         st.switch_page(FOLDER / f"{wanted}.py")
     if not _may_enter(t):
@@ -75,6 +79,7 @@ def main() -> None:
     scope = Scope.everything()
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="head"):
         state = st.container()
+        kept = st.container(width="content")
         taken = st.container(width="content")
         with st.container(width="content"):
             filters.language_switch(t)
@@ -84,8 +89,10 @@ def main() -> None:
     parts.data_state(view, state, loud)
     session.begin(view)
     downloads.begin()
+    shelf_menu.begin(view)
     try:
         page.run()
+        shelf_menu.menu(view, page.url_path or HOME_PAGE, kept)
         downloads.menu(view, page.url_path or HOME_PAGE, taken)
     except (KpiQuestionInvalid, duckdb.Error) as error:
         # The log has the cause; the reader is told in her own language that this page is missing.

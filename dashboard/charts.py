@@ -81,11 +81,13 @@ def kpi_trend(
     target: float | None = None,
     series: str | None = None,
     order: list[str] | None = None,
+    notes: pl.DataFrame | None = None,
 ) -> Drawing:
     """One KPI over time with its 95 % band; the target is a dashed rule, unmatured points are hollow.
 
     points: period (Date), value, lower, upper, n, state, and the `series` column where there is one.
-    A gap stays a gap: a week without cases has no rate, which is not a rate of zero.
+    A gap stays a gap: a week without cases has no rate, which is not a rate of zero. notes: period, note: what
+    readers have written on its days.
     """
     scale = axis(unit, _largest(points, target), t, lang, _smallest(points, target))
     frame = with_period_text(_with_text(_scaled(points, scale), points, unit, lang, t).sort("period"))
@@ -108,7 +110,23 @@ def kpi_trend(
     layers.append(
         base.mark_point(filled=True, size=52).encode(x=x, y=y, color=colour, fillOpacity=hollow, tooltip=tips)
     )
-    return alt.layer(*layers, *_target_rule(target, scale, t))
+    return alt.layer(*layers, *_target_rule(target, scale, t), *_note_marks(notes, frame, t))
+
+
+def _note_marks(notes: pl.DataFrame | None, frame: pl.DataFrame, t: Translate) -> Sequence[alt.Chart]:
+    """A fine rule with a flag where somebody wrote something; the text is in its tooltip."""
+    if notes is None or notes.is_empty():
+        return ()
+    placed = notes.join(frame.select("period", "period_text").unique(), on="period")
+    base = alt.Chart(placed).encode(
+        x=_time_axis(),
+        tooltip=[alt.Tooltip("note:N", title=t("chart.note"))],
+    )
+    top = alt.YValue(8)  # type: ignore[no-untyped-call]
+    return (
+        base.mark_rule(color=theme.PINK, strokeWidth=1.2, strokeDash=[2, 3]),
+        base.mark_point(shape="triangle-down", filled=True, size=70, color=theme.PINK, opacity=1).encode(y=top),
+    )
 
 
 def by_group(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, filters, formats, parts, readings
+from dashboard import charts, filters, formats, parts, readings, shelf_menu
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 
@@ -59,7 +59,10 @@ def trend(view: View, kpi: Kpi) -> None:
     target = view.target(kpi)
     goal = target.value if target else None
     points = _measured(view.trend(kpi))
-    parts.chart(view, points, lambda frame: charts.kpi_trend(frame, kpi.unit, view.lang, view.t, target=goal))
+    notes = shelf_menu.on_periods(points)
+    parts.chart(
+        view, points, lambda frame: charts.kpi_trend(frame, kpi.unit, view.lang, view.t, target=goal, notes=notes)
+    )
 
 
 def trends(view: View, kpi_ids: Sequence[str]) -> None:

@@ -81,11 +81,34 @@ def write_url(lang: str, page: str = "") -> None:
 
     Which language is the default depends on who opens the link, and where.
     """
-    kept = {name: value for name, value in st.session_state.get(_KEPT, {}).items() if value}
-    wanted = {**kept, **address.of(page), "lang": lang}
+    wanted = {**link(page), "lang": lang}
     present = {name: st.query_params.get_all(name) for name in st.query_params}
     if present != {name: _listed(value) for name, value in wanted.items()}:
         st.query_params.from_dict(wanted)
+
+
+def link(page: str) -> dict[str, list[str] | str]:
+    """What the address of a page says besides the language."""
+    kept = {name: value for name, value in st.session_state.get(_KEPT, {}).items() if value}
+    return {**kept, **address.of(page)}
+
+
+def open_link(page: str, says: dict[str, list[str]]) -> None:
+    """Go to a page as a link would open it; a button's callback."""
+    _forget()
+    names = ("period", "from", "to", "compare")
+    st.session_state[_KEPT] = {
+        **{name: says.get(name, [""])[0] for name in names},
+        **{name: says.get(name, []) for name in DIMENSIONS},
+    }
+    address.open_link(page, {name: values[0] for name, values in says.items() if name not in (*names, *DIMENSIONS)})
+    st.session_state[_GO] = page
+
+
+def _forget() -> None:
+    for lang in LANGUAGES:
+        for name in ("period", "dates", "compare", *DIMENSIONS):
+            st.session_state.pop(f"{name}_{lang}", None)
 
 
 def describe(choice: Choice, last_date: date, lang: str, t: Translate) -> str:

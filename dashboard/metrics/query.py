@@ -50,7 +50,7 @@ class NoSuchTable(KpiQuestionInvalid):
     """The snapshot has no such table: it was misspelt, or an older version wrote the snapshot."""
 
 
-def _cursor(file: Path) -> duckdb.DuckDBPyConnection:
+def open_cursor(file: Path) -> duckdb.DuckDBPyConnection:
     """A cursor of the process's one read-only connection to a snapshot file, which the caller closes."""
     with _lock:
         return _connection(file).cursor()
@@ -95,7 +95,7 @@ class Snapshot:
             raise
 
     def _rows(self, query: Query) -> pl.DataFrame:
-        cursor = _cursor(self.file)
+        cursor = open_cursor(self.file)
         try:
             return arrow.frame(cursor.sql(query.sql, params=list(query.binds)))
         finally:
