@@ -124,7 +124,7 @@ def _note_marks(notes: pl.DataFrame | None, frame: pl.DataFrame, t: Translate) -
     )
     top = alt.YValue(8)  # type: ignore[no-untyped-call]
     return (
-        base.mark_rule(color=theme.PINK, strokeWidth=1.2, strokeDash=[2, 3]),
+        base.mark_rule(color=theme.PINK, strokeWidth=1.2, strokeDash=[2, 3], aria=False),
         base.mark_point(shape="triangle-down", filled=True, size=70, color=theme.PINK, opacity=1).encode(y=top),
     )
 
@@ -383,7 +383,7 @@ def _target_rule(target: float | None, scale: Axis, t: Translate, *, vertical: b
 
 
 def _rule(at: float, channel: str, colour: str, tip: str = "") -> alt.Chart:
-    rule = alt.Chart().mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5, tooltip=tip or None)
+    rule = alt.Chart().mark_rule(strokeDash=[5, 4], color=colour, strokeWidth=1.5, tooltip=tip or None, aria=False)
     placed: alt.Chart = rule.encode(**{channel: alt.XDatum(at) if channel == "x" else alt.YDatum(at)})
     return placed
 

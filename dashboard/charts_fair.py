@@ -53,11 +53,11 @@ def funnel(groups: pl.DataFrame, name: str, centre: float, lang: str, t: Transla
     y = alt.Y("value:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(zero=False))
     lines = [
         alt.Chart(limits)
-        .mark_line(strokeDash=[4, 3], strokeWidth=1.2, color=theme.GREY)
+        .mark_line(strokeDash=[4, 3], strokeWidth=1.2, color=theme.GREY, aria=False)
         .encode(x=alt.X("size:Q"), y=alt.Y(f"{edge}:Q"), detail=alt.Detail("limit:N"))
         for edge in ("low", "high")
     ]
-    middle = alt.Chart().mark_rule(color=theme.GREY).encode(y=alt.YDatum(centre))
+    middle = alt.Chart().mark_rule(color=theme.GREY, aria=False).encode(y=alt.YDatum(centre))
     colour = alt.ColorValue(theme.BLUE, condition={"test": "datum.is_beyond", "value": theme.ORANGE})
     tips = [
         alt.Tooltip("group:N", title=t("chart.group")),
@@ -153,5 +153,5 @@ def _dots(
         x=alt.X("lower:Q", scale=scale), x2=alt.X2("upper:Q"), y=y
     )
     dots = base.mark_point(filled=True, size=70, opacity=1, color=theme.BLUE).encode(x=x, y=y, tooltip=tips)
-    rule = () if zero is None else (alt.Chart().mark_rule(color=theme.GREY).encode(x=alt.XDatum(zero)),)
+    rule = () if zero is None else (alt.Chart().mark_rule(color=theme.GREY, aria=False).encode(x=alt.XDatum(zero)),)
     return alt.layer(*rule, whiskers, dots)

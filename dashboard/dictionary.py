@@ -43,8 +43,8 @@ def _table(view: View, one: Table) -> None:
     facts = {
         "formula": one.formula[view.lang],
         "datasets": view.labels.datasets(one.datasets),
-        "owner": one.owner,
-        "source": one.source,
+        "owner": view.labels.owner(one.owner),
+        "source": view.labels.source(one),
         "version": f"`{one.version}`",
         "id": f"`{one.id}`",
     }

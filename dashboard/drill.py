@@ -74,8 +74,8 @@ def definition(view: View, kpi: Kpi) -> None:
         "minimum_n": str(kpi.minimum_n),
         "dimensions": view.t("parts.and").join(view.labels.dimension(name) for name in kpi.dimensions),
         "datasets": view.labels.datasets(kpi.datasets),
-        "owner": kpi.owner,
-        "source": kpi.source,
+        "owner": view.labels.owner(kpi.owner),
+        "source": view.labels.source(kpi),
         "version": f"`{kpi.version}`",
         "id": f"`{kpi.id}`",
     }

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from dashboard.i18n import Translate
+    from ingestion.warehouse.kpis import Kpi
+    from ingestion.warehouse.views import View
 
 
+OURS: Final = "ours"
+"""The document of what no source document asks for."""
 _POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "channels.csv"}
 _SAME_VALUES: Final = {
     "tier_from": "tier",
@@ -44,6 +48,15 @@ class Labels:
     def column(self, name: str) -> str:
         """The heading of a table's column."""
         return self._word(f"columns.{name}", self._word(f"dimensions.{name}", name))
+
+    def owner(self, team: str) -> str:
+        """The team that answers for a definition."""
+        return self._word(f"owners.{team}", team)
+
+    def source(self, one: Kpi | View) -> str:
+        """Where a KPI or a view was asked for: document and sentence."""
+        document = self.t("owners.ours") if one.document == OURS else one.document
+        return f"{document} {one.quote}"
 
     def tiers(self) -> list[str]:
         """All tiers from lowest to highest, then "unknown"."""

@@ -55,6 +55,9 @@ CSS: Final = """
 h1 {font-size: 1.9rem !important; padding-bottom: 0.2rem !important;}
 h3 {font-size: 1.2rem !important; padding-top: 1.4rem !important;}
 .stMainBlockContainer {font-variant-numeric: tabular-nums;}
+/* Streamlit fades captions to less contrast than small text may have. */
+[data-testid="stCaptionContainer"] {opacity: 1 !important; color: inherit !important;}
+[data-testid="stCaptionContainer"] p {color: color-mix(in srgb, currentcolor 76%, transparent);}
 [data-testid="stDataFrame"] [data-testid="stElementToolbar"] button[aria-label*="CSV"] {display: none;}
 @media (max-width: 640px) {
   .stMainBlockContainer {padding: 4.2rem 0.9rem 3rem;}

@@ -41,6 +41,9 @@ FLAGS = [
     "--disable-sync",
 ]
 
+# The menu's list has a wrapper between <ul> and <li>; the little line on a card has no text beside its numbers.
+STREAMLITS_OWN = [["[data-testid=stSidebarNav]"], ["[data-testid=stMetricChart]"]]
+
 
 def chromium() -> str:
     found = next((path for path in CHROMIUM if Path(path).exists()), shutil.which("chromium"))
@@ -136,6 +139,9 @@ class Reader:
     def __init__(self, page: "Page", base: str) -> None:
         self.page = page
         self.base = base
+        self.console: list[str] = []
+        page.on("pageerror", lambda error: self.console.append(str(error)))
+        page.on("console", lambda said: self.console.append(said.text) if said.type == "error" else None)
 
     def open(self, path: str = "") -> "Reader":
         self.page.goto(f"{self.base}/{path}")
@@ -159,6 +165,24 @@ class Reader:
         return list(
             self.page.locator('[data-testid="stException"], [data-testid="stAlertContentError"]').all_inner_texts()
         )
+
+    @property
+    def faults(self) -> list[str]:
+        """Errors of the browser's console, but Streamlit's own: it seeks its server under a page's address too."""
+        return [said for said in self.console if "404 (Not Found)" not in said]
+
+    @property
+    def barriers(self) -> list[str]:
+        """What axe-core finds serious or critical, but in two elements of Streamlit's own that no page can mend."""
+        from axe_playwright_python.sync_playwright import Axe
+
+        found = Axe().run(self.page, context={"exclude": STREAMLITS_OWN}).response["violations"]
+        return [
+            f"{one['id']}: {node['html'][:160]}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
 
     @property
     def overflow(self) -> int:

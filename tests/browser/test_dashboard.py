@@ -19,7 +19,15 @@ PAGES = (
 def test_every_page_fits_the_screen_without_an_error(reader: ReaderAt, path: str, width: int, lang: str) -> None:
     screen = reader(width).open(f"{path}?lang={lang}")
     assert screen.errors == []
+    assert screen.faults == []
     assert screen.overflow <= 0
+    if width > 1_000:
+        assert screen.barriers == []
+
+
+def test_the_dark_page_has_contrast_too(reader: ReaderAt) -> None:
+    screen = reader(1_440, "dark").open("response?lang=zh")
+    assert screen.barriers == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -52,6 +52,7 @@ class FakeSnapshot:
     business_timezone: str = "Asia/Shanghai"
     last_date: date = date(2025, 6, 30)
     connected: frozenset[str] = ALL_DATASETS
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: {"core.fct_tickets": ("ticket_id",)})
 
     def age(self, now: datetime) -> timedelta:
         return now - self.as_of

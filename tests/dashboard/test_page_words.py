@@ -11,7 +11,9 @@ from dashboard import periods, shapes
 from dashboard.i18n import texts, translator
 from dashboard.labels import Labels
 from data_checks.contract import datasets
-from ingestion.warehouse.kpis import load_kpis
+from ingestion.warehouse.entries import PAGES as AREAS
+from ingestion.warehouse.kpis import PERIODS, load_kpis
+from ingestion.warehouse.views import load_views
 
 FOLDER = Path(dashboard.__file__).parent
 PAGES = sorted((FOLDER / "app_pages").glob("[!_]*.py"))
@@ -61,6 +63,11 @@ def test_words_made_from_codes_exist() -> None:
         *(f"better.{kpi.better}" for kpi in kpis),
         *(f"clocks.{kpi.clock}" for kpi in kpis if kpi.clock),
         *(f"dimensions.{name}" for kpi in kpis for name in kpi.dimensions),
+        *(f"owners.{one.owner}" for one in (*kpis, *load_views().values())),
+        *(f"steps.{name}" for name in PERIODS),
+        *(f"explorer.steps.{name}" for name in ("before", "now", "others", "residual")),
+        *(f"goals.units.{kpi.unit}" for kpi in kpis if kpi.unit != "seconds"),
+        *(f"areas.{name}" for name in AREAS),
     ]
     assert sorted({key for key in wanted if key not in texts("en")}) == []
 
