@@ -176,6 +176,9 @@ class Reader:
         """What axe-core finds serious or critical, but in two elements of Streamlit's own that no page can mend."""
         from axe_playwright_python.sync_playwright import Axe
 
+        # While a page is drawn anew what stood there fades: that is no fault of its colours.
+        self.page.wait_for_function("() => !document.querySelector('[data-stale=\"true\"]')", timeout=30_000)
+        self.page.wait_for_timeout(600)
         found = Axe().run(self.page, context={"exclude": STREAMLITS_OWN}).response["violations"]
         return [
             f"{one['id']}: {node['html'][:160]}"

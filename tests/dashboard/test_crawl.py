@@ -75,8 +75,7 @@ def shown(row: dict[str, Any], unit: str, lang: str) -> str:
     return f":gray[{text}]" if row["state"] == "small_n" else text
 
 
-@pytest.mark.parametrize("link", [0, 1])
-@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize(("lang", "link"), [("zh", 0), ("en", 1)])
 def test_every_card_says_what_the_command_line_says(
     real: None, told: Callable[[str, int], dict[str, Any]], lang: str, link: int
 ) -> None:
