@@ -146,7 +146,7 @@ def _dots(
     """A dot with its interval for each row, in the order of the rows."""
     order = frame[name].to_list()
     base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW * frame.height)
-    y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=170, labelFlush=False))
+    y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=210, labelFlush=False))
     scale = alt.Scale(zero=zero is not None)
     x = alt.X(f"{value}:Q", title=None, axis=alt.Axis(format=form), scale=scale)
     whiskers = base.mark_rule(strokeWidth=2, opacity=0.5, color=theme.BLUE).encode(

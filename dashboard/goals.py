@@ -159,7 +159,6 @@ def effects(view: View, view_id: str) -> None:
         st.info(view.t("goals.no_effects"), icon=":material/science:")
         return
     for unit, rows in _by_unit(view, measured).items():
-        names = [_topic(view, row) for row in rows.to_dicts()]
         told = [formats.change(effect, 0, unit, view.lang) for effect in rows["effect"]]
         spans = [
             formats.interval(low, high, unit, view.lang)
@@ -167,7 +166,7 @@ def effects(view: View, view_id: str) -> None:
         ]
         scale = 3600.0 if unit == "seconds" else 1.0
         frame = rows.with_columns(
-            pl.Series("measure", names, dtype=pl.String),
+            pl.col("topic").alias("measure"),
             pl.Series("effect_text", told, dtype=pl.String),
             pl.Series("interval_text", spans, dtype=pl.String),
             *(pl.col(name) / scale for name in ("effect", "effect_lower", "effect_upper")),
@@ -181,7 +180,3 @@ def _by_unit(view: View, measured: pl.DataFrame) -> dict[str, pl.DataFrame]:
     units = [view.kpi(kpi_id).unit for kpi_id in measured["kpi"]]
     groups = measured.with_columns(pl.Series("unit", units, dtype=pl.String)).partition_by("unit", as_dict=True)
     return {str(unit): rows for (unit,), rows in groups.items()}
-
-
-def _topic(view: View, row: Mapping[str, Any]) -> str:
-    return f"{row['topic']} · {view.kpi(str(row['kpi'])).label[view.lang]}"

@@ -71,6 +71,7 @@ h3 {font-size: 1.2rem !important; padding-top: 1.4rem !important;}
 }
 [class*="st-key-card_"] [data-testid="stMetricValue"] {font-size: 1.7rem; line-height: 1.25;}
 [class*="st-key-card_"] [data-testid="stMetricValue"] > div {white-space: normal;}
+[class*="st-key-card_"] [data-testid="stMetricLabel"] * {white-space: normal;}
 [class*="st-key-card_"] [data-testid="stCaptionContainer"] p {margin-bottom: 0; font-size: 0.8rem; line-height: 1.45;}
 </style>
 """

@@ -49,8 +49,21 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 FIRST = ("test_readme.py", "test_incremental.py", "test_pipeline_kill.py")
 
 
+# Each of them runs whole nights, or looks at what one has published.
+NIGHTS = frozenset(
+    {
+        *("sample_snapshot", "full_snapshot", "make_snapshot", "night", "owned_night", "home", "shop", "small_shop"),
+        *("owned_snapshot", "second", "shared_dir", "spark_here", "run_model", "empty_warehouse"),
+    }
+)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soak tests run only when asked for by -m: they take hours. The longest files begin."""
+    """What needs a night is slow. Soak tests take hours and run only when asked for. The longest files begin."""
+    for item in items:
+        if NIGHTS.intersection(getattr(item, "fixturenames", ())) and item.get_closest_marker("slow") is None:
+            item.add_marker("slow")
     if "soak" not in config.option.markexpr:
         chosen = [item for item in items if item.get_closest_marker("soak") is None]
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
