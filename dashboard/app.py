@@ -60,7 +60,9 @@ def main() -> None:
     st.html(theme.CSS)
     sections = {**SECTIONS, "data": {**SECTIONS["data"], **(SQL_PAGE if console.is_on() else {})}}
     page = st.navigation({t(f"navigation.{section}"): _pages(pages, t) for section, pages in sections.items()})
-    if (wanted := filters.wanted_page()) is not None:
+    wanted = filters.wanted_page()
+    # A view may have been saved on a page that is turned off since.
+    if any(wanted in pages for pages in sections.values()):
         st.switch_page(FOLDER / f"{wanted}.py")
     if not _may_enter(t):
         filters.language_switch(t)

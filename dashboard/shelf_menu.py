@@ -80,7 +80,8 @@ def _note_form(view: View) -> None:
     st.markdown(f"**{view.t('shelf.notes')}**")
     for one in shelf.notes(place, view.choice.period.first, view.choice.period.last):
         with st.container(horizontal=True, key=f"note_{one.id}", gap="xsmall"):
-            st.markdown(f"{formats.day(one.day)} · {one.text}")
+            # As text: what a colleague wrote must not become a link or a picture from elsewhere.
+            st.text(f"{formats.day(one.day)} · {one.text}")
             if one.owner == me:
                 _bin(view, f"note_drop_{one.id}", partial(shelf.drop_note, place, me, one.id))
     with st.form("add_note", clear_on_submit=True, border=False):
