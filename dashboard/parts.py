@@ -160,7 +160,14 @@ class _Unchecked:
         return self.drawing.to_dict(validate=False)
 
 
-def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), height: int | None = None) -> None:
+def table(
+    view: View,
+    frame: pl.DataFrame,
+    *,
+    dimensions: Sequence[str] = (),
+    height: int | None = None,
+    is_offered: bool = True,
+) -> None:
     """A table with headings, instants and dimension values in the reader's language and time zone.
 
     A column of lists is drawn as a line in each row.
@@ -168,15 +175,18 @@ def table(view: View, frame: pl.DataFrame, *, dimensions: Sequence[str] = (), he
     if frame.is_empty():
         nothing(view)
         return
-    sheet(view, _readable(view, view.named(frame, *dimensions)), height=height)
+    sheet(view, _readable(view, view.named(frame, *dimensions)), height=height, is_offered=is_offered)
 
 
-def sheet(view: View, frame: pl.DataFrame, *, key: str | None = None, height: int | None = None) -> int | None:
+def sheet(
+    view: View, frame: pl.DataFrame, *, key: str | None = None, height: int | None = None, is_offered: bool = True
+) -> int | None:
     """A table whose headings and values are words already, to be taken along by the page's download menu.
 
     With a key a row can be chosen: its number is returned once, by the run that the choice started.
     """
-    downloads.offer(frame)
+    if is_offered:
+        downloads.offer(frame)
     kinds = frame.schema.items()
     drawn: dict[str, Any] = {
         name: st.column_config.NumberColumn(format="localized") for name, kind in kinds if kind.is_numeric()

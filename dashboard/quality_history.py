@@ -13,8 +13,6 @@ from dashboard import formats, parts, quality, words
 from ingestion.warehouse.feeds import Feed
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from dashboard.session import View
 
 PAGE_ROWS: Final = 100
@@ -30,13 +28,13 @@ def feeds(view: View) -> None:
     if frame.is_empty():
         st.info(view.t("quality.no_feeds"), icon=":material/schedule:")
         return
-    as_of = view.snapshot.as_of
-    rows = [_feed(view, Feed(*row), as_of) for row in frame.iter_rows()]
+    rows = [_feed(view, Feed(*row)) for row in frame.iter_rows()]
     parts.table(view, pl.DataFrame(sorted(rows, key=lambda row: row["data_through"])))
 
 
-def _feed(view: View, feed: Feed, as_of: datetime) -> dict[str, Any]:
-    is_overdue = feed.is_overdue(as_of)
+def _feed(view: View, feed: Feed) -> dict[str, Any]:
+    as_of = view.snapshot.as_of
+    is_overdue = feed.is_overdue(as_of, view.snapshot.run_id)
     state = "too_few" if is_overdue is None else "overdue" if is_overdue else "on_time"
     behind = timedelta(seconds=max(0.0, feed.seconds_behind(as_of)))
     gap = timedelta(seconds=feed.longest_gap_seconds) if feed.longest_gap_seconds else None
@@ -78,7 +76,9 @@ def held_rows(view: View) -> None:
     told = shown.with_columns(pl.Series("reason", [reasons[one] for one in shown["code"]], dtype=pl.String))
     is_whole = view.scope.may_see_personal and view.scope.regions is None
     told = view.held_records(told) if is_whole else told
-    parts.table(view, told.select(name for name in (*_HELD_COLUMNS, "key", "original") if name in told.columns))
+    columns = (name for name in (*_HELD_COLUMNS, "key", "original") if name in told.columns)
+    # What is personal is looked at and not taken along: the download menu keeps what it is offered.
+    parts.table(view, told.select(columns), is_offered=not is_whole)
     words_key = "quality.held_records" if is_whole else "quality.held_rows"
     st.caption(view.t(words_key, count=formats.number(frame.height, view.lang)))
 

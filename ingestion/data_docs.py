@@ -22,11 +22,11 @@ def write(tonight: Night) -> None:
     judged = [(file, one) for file, result in tonight.judged for one in result.judged]
     if not judged:
         return
-    from data_checks import docs
-
     checks = [*chain.from_iterable(result.checks for _, result in tonight.judged)]
     file = tonight.places.docs(tonight.run_id)
     try:
+        from data_checks import docs
+
         file.parent.mkdir(exist_ok=True)
         draft = file.with_suffix(".tmp")
         draft.write_text(docs.page(tonight.run_id, checks, judged), encoding="utf-8")

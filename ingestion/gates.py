@@ -181,7 +181,7 @@ def check_freshness(tonight: Night, as_of: datetime, sources: Mapping[str, Sourc
         for feed in feeds.read(tonight.con)
         if feed.source in sources
         and feed.feed in sources[feed.source].feeds
-        and (is_overdue := feed.is_overdue(as_of)) is not None
+        and (is_overdue := feed.is_overdue(as_of, tonight.run_id)) is not None
     ]
     if checks:
         _obey(tonight, gate.GateResult(gate.EXPORTS, tuple(checks)), None)

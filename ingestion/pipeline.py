@@ -261,8 +261,9 @@ def _outcome(tonight: Night, verdict: Verdict) -> Outcome:
     tonight.progress.end()
     for finding in overrides.unused(tonight.con, tonight.run_id, tonight.accepted):
         tonight.tell("note", finding)
-    data_docs.write(tonight)
+    # First: a run that is killed while its pages are drawn has ended all the same.
     last_run.keep(tonight.con, tonight.places)
+    data_docs.write(tonight)
     published = snapshots.published(tonight.places.home)
     log.info("run %s: %s", tonight.run_id, verdict)
     log.info("steps %s", json.dumps(tonight.progress.seconds))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("aftercare.run")
 
-FINDINGS_KEPT: Final = 20
+FINDINGS_KEPT: Final = 500
+"""More than a page shows: whether a run may be accepted hangs on every one of them."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def held_open(folder: Path) -> set[str]:
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 def test_old_snapshots_are_released_and_running_questions_end(tmp_path: Path) -> None:
     first = publish(tmp_path, 1)
-    running = query._cursor(first.file)
+    running = query.open_cursor(first.file)
     running.execute("select * from meta.many")
     assert running.fetchone() == (0,)
     for day in range(2, 6):

@@ -45,7 +45,7 @@ def once(number, last):
         found.update(shown.run(Query(f"select distinct run_id from {table}", ()))["run_id"].to_list())
         time.sleep(0.01)
     if number % 10 == 1:
-        cursor = query._cursor(shown.file)
+        cursor = query.open_cursor(shown.file)
         cursor.execute("select run_id, repeat(run_id, 60) from core.fct_tickets")
         found.add(cursor.fetchone()[0])
         time.sleep(4.5)

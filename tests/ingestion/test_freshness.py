@@ -26,14 +26,20 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def came(con: duckdb.DuckDBPyConnection, *days_before: float, state: str = "loaded", feed: str = "tickets") -> None:
+def came(
+    con: duckdb.DuckDBPyConnection,
+    *days_before: float,
+    state: str = "loaded",
+    feed: str = "tickets",
+    run_id: str | None = None,
+) -> None:
     """Files of a feed that reach to so many days before AS_OF."""
     for days in days_before:
         con.execute(
             """insert into warehouse.meta.loads by name
             select 'shop' as source, $feed as feed, 'f' || $days as file, $through as data_through,
-                $state as state, (select count(*) from warehouse.meta.loads) as load_seq""",
-            {"feed": feed, "days": days, "through": AS_OF - timedelta(days=days), "state": state},
+                $state as state, $run_id as run_id, (select count(*) from warehouse.meta.loads) as load_seq""",
+            {"feed": feed, "days": days, "through": AS_OF - timedelta(days=days), "state": state, "run_id": run_id},
         )
 
 
@@ -68,6 +74,37 @@ def test_a_pause_of_long_ago_excuses_nothing(con: duckdb.DuckDBPyConnection) -> 
     came(con, 60, *range(9, 0, -1))
     assert (one(con).longest_gap_seconds, one(con).gap_count) == (86_400.0, feeds.GAPS_LOOKED_AT)
     assert one(con).is_overdue(AS_OF) is True
+
+
+MINUTE = 1 / 1_440
+
+
+def test_a_part_for_each_region_is_one_arrival_however_many_minutes_lie_between(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    """Twelve files a night, a quarter of an hour apart: complete, as every night."""
+    for night in (4, 3, 2, 1, 0):
+        came(con, *(night + 15 * part * MINUTE for part in range(12)))
+    assert (one(con).gap_count, one(con).longest_gap_seconds) == (4, 86_400.0)
+    assert one(con).is_overdue(AS_OF) is False
+
+
+def test_two_exports_a_day_are_not_overdue_on_a_sunday(con: duckdb.DuckDBPyConnection) -> None:
+    """Sent at noon and in the evening on working days; AS_OF is a Monday evening, a week before it a Sunday."""
+    working = [back for back in range(21, 1, -1) if (AS_OF - timedelta(days=back)).weekday() < 5]
+    came(con, *(back + half for back in working for half in (0.25, 0.0)))
+    sunday = AS_OF - timedelta(days=1)
+    assert sunday.weekday() == 6
+    assert one(con).is_overdue(sunday) is False
+    assert one(con).is_overdue(AS_OF + timedelta(days=1)) is True
+
+
+def test_a_feed_that_came_tonight_is_not_overdue_however_far_it_lags(con: duckdb.DuckDBPyConnection) -> None:
+    """Points are settled after three days: its files always end three days before the others."""
+    for number, days in enumerate((7, 6, 5, 4, 3)):
+        came(con, days, run_id=f"R{number}")
+    assert one(con).is_overdue(AS_OF, "R4") is False
+    assert one(con).is_overdue(AS_OF, "R5") is True
 
 
 def test_several_files_of_one_day_are_one_arrival_and_withdrawn_ones_none(con: duckdb.DuckDBPyConnection) -> None:
