@@ -57,7 +57,7 @@ def readable(view: View, one: Table, found: pl.DataFrame) -> pl.DataFrame:
     """Values in their units, codes and headings in the reader's language."""
     told = {name: _told(view, one, found, name) for name in found.columns if not name.endswith(_WORDED)}
     words = {name: one.columns[name][view.lang] for name in told if name in one.columns}
-    return pl.DataFrame({words.get(name, name): column.alias("") for name, column in told.items()})
+    return pl.DataFrame({words.get(name, name): column for name, column in told.items()})
 
 
 def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:

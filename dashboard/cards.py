@@ -122,14 +122,18 @@ def wall(view: View, kpi_ids: Sequence[str]) -> list[Card]:
 
 
 def draw(view: View, card: Card) -> None:
-    kpi, now = card.kpi, card.now
-    with st.container(border=True, key=f"card_{kpi.id}", height="stretch", gap="xsmall"):
+    with st.container(border=True, key=f"card_{card.kpi.id}", height="stretch", gap="xsmall"):
         _headline(view, card)
         st.caption("  \n".join(_lines(view, card)))
-        if now.is_connected and st.button(
-            view.t("card.details"), key=f"details_{kpi.id}", type="tertiary", icon=":material/table_view:"
-        ):
-            drill.show(view, kpi, now)
+        _details(view, card)
+
+
+def _details(view: View, card: Card) -> None:
+    """The way to what the number is made of."""
+    if card.now.is_connected and st.button(
+        view.t("card.details"), key=f"details_{card.kpi.id}", type="tertiary", icon=":material/table_view:"
+    ):
+        drill.show(view, card.kpi, card.now)
 
 
 def _headline(view: View, card: Card) -> None:
@@ -168,10 +172,7 @@ def value_line(view: View, kpi: Kpi) -> None:
     told = [f"**{headline(view, kpi, card.now)}**", *_lines(view, card)]
     with st.container(horizontal=True, vertical_alignment="center", key=f"line_{kpi.id}"):
         st.markdown(" · ".join(told))
-        if card.now.is_connected and st.button(
-            view.t("card.details"), key=f"details_{kpi.id}", type="tertiary", icon=":material/table_view:"
-        ):
-            drill.show(view, kpi, card.now)
+        _details(view, card)
 
 
 def _lines(view: View, card: Card) -> list[str]:

@@ -25,6 +25,19 @@ _COHORT_MONTHS: Final = 36
 
 def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: Sequence[str] = DIMENSIONS) -> None:
     """One KPI of the reader's choice: its course beside its spread over a dimension of her choice."""
+    kpi, dimension = choose(view, key, kpi_ids, dimensions)
+    if not parts.needs(view, *kpi.datasets) or not parts.splits(view, kpi):
+        return
+    view.ahead([Question(kpi, grain=view.grain(kpi)), Question(kpi, (dimension,))])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        trend(view, kpi)
+    with right:
+        groups(view, kpi, dimension)
+
+
+def choose(view: View, key: str, kpi_ids: Sequence[str], dimensions: Sequence[str]) -> tuple[Kpi, str]:
+    """A KPI and one of its dimensions: the offered ones, then those that only this KPI has."""
     kpis = {kpi.id: kpi for kpi in view.kpis(*kpi_ids)}
     with st.container(horizontal=True):
         chosen = st.selectbox(
@@ -42,14 +55,7 @@ def trend_and_groups(view: View, key: str, kpi_ids: Sequence[str], dimensions: S
             key=f"{key}_dimension_{view.lang}",
             width=200,
         )
-    if not parts.needs(view, *kpi.datasets) or not parts.splits(view, kpi):
-        return
-    view.ahead([Question(kpi, grain=view.grain(kpi)), Question(kpi, (dimension,))])
-    left, right = st.columns(2, gap="medium")
-    with left:
-        trend(view, kpi)
-    with right:
-        groups(view, kpi, dimension)
+    return kpi, dimension
 
 
 def trend(view: View, kpi: Kpi) -> None:

@@ -9,6 +9,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import address, cards, charts, charts_explore, formats, parts, readings
+from dashboard.labels import Labels
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 from ingestion.warehouse.change import COUNTED, WEIGHED
@@ -24,6 +25,8 @@ TOPS: Final = ("8", "5", "12", "20")
 FORMS: Final = ("chart", "table")
 FIRST: Final = "sla_response_met"
 _STEPS: Final = ("total", *(step for step in PERIODS if step != "total"))
+# A cohort is taken on the first day of a month.
+_COHORT_STEPS: Final = tuple(step for step in _STEPS if step not in ("day", "week"))
 _SECOND_TOP: Final = 6
 _CELLS: Final = 20_000
 
@@ -54,8 +57,9 @@ def controls(view: View) -> Asked:
         first = _dimension(view, "by", kpi, ())
         second = _dimension(view, "and", kpi, (first,)) if first != NONE else NONE
         step = address.select(
-            PAGE, "step", _STEPS, label=t("explorer.step"), words=lambda one: t(f"steps.{one}"), lang=lang, width=130
-        )
+            PAGE, "step", steps_of(kpi), label=t("explorer.step"), words=lambda one: t(f"steps.{one}"), lang=lang,
+            width=130,
+        )  # fmt: skip
         top = address.select(
             PAGE, "top", TOPS, label=t("explorer.top"), words=lambda one: t("explorer.top_n", n=one), lang=lang,
             width=130,
@@ -70,6 +74,11 @@ def controls(view: View) -> Asked:
             width=110,
         )
     return Asked(kpi, tuple(name for name in (first, second) if name != NONE), step, form, int(top))
+
+
+def steps_of(kpi: Kpi) -> tuple[str, ...]:
+    """The steps of time that the KPI can be asked by."""
+    return _COHORT_STEPS if kpi.over_time == "first" else _STEPS
 
 
 def _dimension(view: View, name: str, kpi: Kpi, taken: tuple[str, ...]) -> str:
@@ -108,14 +117,14 @@ def groups(view: View, asked: Asked) -> pl.DataFrame:
         return view.ask(Question(asked.kpi, (), asked.step))
     first = asked.by[0]
     sizes = view.ask(Question(asked.kpi, (first,))).filter(pl.col("n") > 0).sort("n", descending=True)
-    names = sizes[first].to_list()
+    names = [Labels.code(value) for value in sizes[first]]
     kept, rest = names[: asked.top], names[asked.top :]
     found = view.ask(Question(asked.kpi, asked.by, asked.step, where=_where(view, first, kept))) if kept else sizes
     if not rest:
         return found
     others = view.ask(Question(asked.kpi, asked.by[1:], asked.step, where=_where(view, first, rest)))
     named = others.with_columns(pl.lit(charts_explore.OTHERS).alias(first)).select(found.columns)
-    return pl.concat([found, named], how="vertical_relaxed")
+    return pl.concat([found.with_columns(pl.col(first).cast(pl.String)), named], how="vertical_relaxed")
 
 
 def _where(view: View, dimension: str, values: list[str]) -> Where:
@@ -163,11 +172,16 @@ def _measured(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def _named(view: View, asked: Asked, found: pl.DataFrame) -> pl.DataFrame:
-    """Codes in words, the others too; a second dimension keeps its most frequent values."""
+    """In words; a second dimension keeps its most frequent values."""
     if len(asked.by) == 2:
         second = asked.by[1]
         sizes = found.group_by(second).agg(pl.col("n").sum()).sort("n", descending=True)
         found = found.filter(pl.col(second).is_in(sizes[second].head(_SECOND_TOP).to_list()))
+    return _worded(view, asked, found)
+
+
+def _worded(view: View, asked: Asked, found: pl.DataFrame) -> pl.DataFrame:
+    """Codes of the dimensions in words, the others too."""
     for name in asked.by:
         words = [
             view.t("explorer.others") if code == charts_explore.OTHERS else view.labels.value(name, code)
@@ -180,13 +194,7 @@ def _named(view: View, asked: Asked, found: pl.DataFrame) -> pl.DataFrame:
 def table(view: View, asked: Asked, found: pl.DataFrame) -> pl.DataFrame:
     """The same in rows, with the whole at the end: value in words and raw, interval, counts and state."""
     whole = view.ask(Question(asked.kpi, (), asked.step))
-    named = found
-    for name in asked.by:
-        words = [
-            view.t("explorer.others") if code == charts_explore.OTHERS else view.labels.value(name, code)
-            for code in found[name]
-        ]
-        named = named.with_columns(pl.Series(name, words, dtype=pl.String))
+    named = _worded(view, asked, found)
     if asked.by:
         total = whole.with_columns(pl.lit(view.t("explorer.whole")).alias(name) for name in asked.by)
         named = pl.concat([named, total.select(named.columns)], how="vertical_relaxed")

@@ -62,8 +62,13 @@ class Labels:
         """All tiers from lowest to highest, then "unknown"."""
         return [*_policy_labels("tier", self.lang).values(), self.t("values.unknown")]
 
+    @staticmethod
+    def code(value: object) -> str:
+        """A dimension's value as a filter and a link write it."""
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
     def value(self, dimension: str, value: object) -> str:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
+        text = self.code(value)
         if value is None or text == "unknown":
             return self.t("values.unknown")
         name = _SAME_VALUES.get(dimension, dimension)

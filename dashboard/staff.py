@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import boards, charts_fair, parts
+from dashboard import boards, charts_fair, explore, parts
 from ingestion.warehouse.views import load_views
 
 if TYPE_CHECKING:
@@ -20,23 +20,7 @@ _STARS: Final = {"service_stars": ("rank_from", "rank_to"), "engineer_stars": ("
 
 def funnel(view: View) -> None:
     """Groups by size, with the limits within which chance alone would leave them."""
-    kpis = {kpi.id: kpi for kpi in view.kpis(*FUNNEL_KPIS)}
-    with st.container(horizontal=True):
-        chosen = st.selectbox(
-            view.t("explore.kpi"),
-            list(kpis),
-            format_func=lambda kpi_id: kpis[kpi_id].label[view.lang],
-            key=f"funnel_kpi_{view.lang}",
-            width=300,
-        )
-        unit = st.selectbox(
-            view.t("explore.dimension"),
-            FUNNEL_UNITS,
-            format_func=view.labels.dimension,
-            key=f"funnel_unit_{view.lang}",
-            width=200,
-        )
-    kpi = kpis[chosen]
+    kpi, unit = explore.choose(view, "funnel", FUNNEL_KPIS, FUNNEL_UNITS)
     if not parts.needs(view, *kpi.datasets) or not parts.splits(view, kpi):
         return
     total = view.reading(kpi)

@@ -39,6 +39,7 @@ MOST: Final = 6
 FALSE_SHARE: Final = 0.02
 """Of what is told, at most this share may be luck."""
 _Z: Final = 1.96
+# Days from which on a quarter can be told from the whole.
 _LONG: Final = 180
 # Smaller gaps are real on ten million tickets, and nobody's concern.
 _LEAST: Final = {"ratio": 0.03, "score": 0.1, "points": 5.0}
@@ -58,11 +59,6 @@ class Standout:
     z: float
     is_own_past: bool = False
     also: tuple[str, ...] = ()
-
-
-def questions(view: View) -> list[Question]:
-    """All that `find` asks."""
-    return [one for one, _ in _asked(view)]
 
 
 def find(view: View) -> list[Standout]:
