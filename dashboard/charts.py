@@ -31,7 +31,7 @@ Drawing: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart"
 HEIGHT: Final = 300
 PICK: Final = "pick"
 """The name of the selection by which a click on a mark filters."""
-_ROW_HEIGHT: Final = 30
+ROW_HEIGHT: Final = 30
 # A chart's height includes its axis and legend.
 AXIS_HEIGHT: Final = 56
 LEGEND_HEIGHT: Final = 56
@@ -92,7 +92,7 @@ def kpi_trend(
     scale = axis(unit, _largest(points, target), t, lang, _smallest(points, target))
     frame = with_period_text(_with_text(_scaled(points, scale), points, unit, lang, t).sort("period"))
     base = alt.Chart(frame, height=HEIGHT)
-    x = _time_axis()
+    x = time_axis()
     y = alt.Y("value:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(zero=unit == "count"))
     colour: Any = _series_colour(points, series, order)
     tips = [
@@ -119,7 +119,7 @@ def _note_marks(notes: pl.DataFrame | None, frame: pl.DataFrame, t: Translate) -
         return ()
     placed = notes.join(frame.select("period", "period_text").unique(), on="period")
     base = alt.Chart(placed).encode(
-        x=_time_axis(),
+        x=time_axis(),
         tooltip=[alt.Tooltip("note:N", title=t("chart.note"))],
     )
     top = alt.YValue(8)  # type: ignore[no-untyped-call]
@@ -150,7 +150,7 @@ def by_group(
     frame = frame.with_columns((pl.col("state") == "small_n").alias("is_few"))
     is_last = pl.col(name).is_in(list(last))
     order = frame.sort([is_last, "is_few", "value"], descending=[False, False, True])[name].to_list()
-    base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * len(order))
+    base = alt.Chart(frame, height=AXIS_HEIGHT + ROW_HEIGHT * len(order))
     y = alt.Y(f"{name}:N", sort=order, title=None, axis=alt.Axis(labelLimit=130, labelFlush=False))
     colour = alt.ColorValue(theme.BLUE, condition={"test": "datum.is_few", "value": theme.PALE})
     from_zero = alt.Scale(zero=unit in ("count", "seconds"))
@@ -172,61 +172,6 @@ def _pickable(marks: alt.Chart) -> alt.Chart:
     return picked
 
 
-def stacked(
-    counts: pl.DataFrame,
-    x: str,
-    part: str,
-    colours: dict[str, str],
-    lang: str,
-    t: Translate,
-    *,
-    part_labels: dict[str, str],
-    is_time: bool = True,
-) -> Drawing:
-    """Counts stacked by part, in the order of `colours`. counts: x, part (code), count."""
-    shown = [code for code in colours if code in set(counts[part].to_list())]
-    order = pl.Enum(list(colours))
-    frame = (
-        counts.filter(pl.col(part).is_in(shown))
-        .with_columns(
-            pl.col(part).cast(order).to_physical().alias("part_order"),
-            pl.col(part).replace_strict(part_labels, default=pl.col(part)).alias("part_label"),
-            _texts(counts.filter(pl.col(part).is_in(shown))["count"], "count", lang).alias("text"),
-        )
-        .with_columns((pl.col("count") / pl.col("count").sum().over(x)).alias("share"))
-    )
-    scale = axis("count", None, t, lang)
-    labels = [part_labels[code] for code in shown]
-    if is_time:
-        frame = with_period_text(frame, x)
-    across = _time_axis() if is_time else alt.X(f"{x}:O", title=None, axis=alt.Axis(labelAngle=0), sort=None)
-    drawing: alt.Chart = (
-        alt.Chart(frame, height=HEIGHT)
-        .mark_bar(width={"band": 0.78})
-        .encode(
-            x=across,
-            y=alt.Y("count:Q", title=scale.title, axis=scale.alt()),
-            color=alt.Color(
-                "part_label:N",
-                title=None,
-                sort=labels,
-                scale=alt.Scale(domain=labels, range=[colours[code] for code in shown]),
-                legend=_legend(labels),
-            ),
-            order=alt.Order("part_order:Q"),
-            tooltip=[
-                alt.Tooltip("period_text:N", title=t("chart.period"))
-                if is_time
-                else alt.Tooltip(f"{x}:N", title=t("chart.group")),
-                alt.Tooltip("part_label:N", title=t("chart.part")),
-                alt.Tooltip("text:N", title=t("chart.count")),
-                alt.Tooltip("share:Q", title=t("chart.share"), format=".1%"),
-            ],
-        )
-    )
-    return drawing
-
-
 def survival(
     curves: pl.DataFrame,
     lang: str,
@@ -244,15 +189,15 @@ def survival(
     falls=False draws 1 − S: the share that has happened by then. `order` names the series in the order in
     which the legend lists them.
     """
-    scale = axis("seconds", _number(curves["seconds"].max()), t, lang)
+    scale = axis("seconds", number(curves["seconds"].max()), t, lang)
     frame = curves.with_columns(
         (pl.col("seconds") / scale.divisor).alias("x"),
         *(
             (pl.col(name) if falls else 1.0 - pl.col(name)).alias(drawn)
             for name, drawn in (("survival", "share"), ("lower", "share_low"), ("upper", "share_high"))
         ),
-        _texts(curves["seconds"], "seconds", lang).alias("after"),
-        _texts(curves["at_risk"], "count", lang).alias("waiting"),
+        texts(curves["seconds"], "seconds", lang).alias("after"),
+        texts(curves["at_risk"], "count", lang).alias("waiting"),
     )
     base = alt.Chart(frame, height=HEIGHT)
     colour: Any = _series_colour(curves, series, order)
@@ -273,82 +218,6 @@ def survival(
     return alt.layer(band, line, hover)
 
 
-def funnel(steps: pl.DataFrame, lang: str, t: Translate) -> Drawing:
-    """Stages of a chain from top to bottom: how many reach each, and which share of the first that is.
-
-    steps: step (text, in order), count, share (of the first step).
-    """
-    text = [
-        f"{formats.number(count, lang)} · {formats.percent(share)}"
-        for count, share in steps.select("count", "share").iter_rows()
-    ]
-    frame = steps.with_columns(pl.Series("text", text, dtype=pl.String))
-    order = steps["step"].to_list()
-    base = alt.Chart(frame, height=AXIS_HEIGHT + 40 * len(order))
-    y = alt.Y("step:N", sort=order, title=None, axis=alt.Axis(labelLimit=110, labelFlush=False))
-    scale = axis("count", None, t, lang)
-    bars = base.mark_bar(color=theme.BLUE, height={"band": 0.7}, opacity=0.85).encode(
-        x=alt.X("count:Q", title=scale.title, axis=scale.alt(), scale=alt.Scale(padding=0)),
-        y=y,
-        tooltip=[alt.Tooltip("step:N", title=t("chart.step")), alt.Tooltip("text:N", title=t("chart.count"))],
-    )
-    # Inside the bar: outside, the longest bar would push its label off a phone's screen.
-    words = base.mark_text(align="left", dx=6, color="white", fontWeight=600).encode(
-        x=alt.XValue(0),  # type: ignore[no-untyped-call]
-        y=y,
-        text=alt.Text("text:N"),
-    )
-    return alt.layer(bars, words)
-
-
-def ranked_counts(counts: pl.DataFrame, name: str, lang: str, t: Translate, *, colour: str = theme.BLUE) -> Drawing:
-    """Counts by name, the largest first, each with its share of all. counts: name (text), count, share."""
-    text = [
-        f"{formats.number(count, lang)} · {formats.percent(share)}"
-        for count, share in counts.select("count", "share").iter_rows()
-    ]
-    frame = counts.with_columns(pl.Series("text", text, dtype=pl.String))
-    base = alt.Chart(frame, height=AXIS_HEIGHT + _ROW_HEIGHT * counts.height)
-    y = alt.Y(f"{name}:N", sort="-x", title=None, axis=alt.Axis(labelLimit=150, labelFlush=False))
-    scale = axis("count", None, t, lang)
-    most = _number(counts["count"].max()) or 1.0
-    x = alt.X("count:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=[0, most * 1.45]))
-    tips = [alt.Tooltip(f"{name}:N", title=t("chart.group")), alt.Tooltip("text:N", title=t("chart.count"))]
-    bars = base.mark_bar(color=colour, height={"band": 0.65}).encode(x=x, y=y, tooltip=tips)
-    words = base.mark_text(align="left", dx=5, color=theme.GREY).encode(x=x, y=y, text=alt.Text("text:N"))
-    return alt.layer(bars, words)
-
-
-def score_bars(counts: pl.DataFrame, lang: str, t: Translate) -> Drawing:
-    """How the scores 1 to 5 are spread, a full bar for each question. counts: dimension, score, count, share."""
-    frame = counts.with_columns(
-        _texts(counts["count"], "count", lang).alias("text"),
-        pl.col("score").cast(pl.String).alias("score_text"),
-    )
-    drawing: alt.Chart = (
-        alt.Chart(frame, height=AXIS_HEIGHT + LEGEND_HEIGHT + 34 * counts["dimension"].n_unique())
-        .mark_bar(height={"band": 0.7})
-        .encode(
-            x=alt.X("count:Q", stack="normalize", title=t("chart.share"), axis=alt.Axis(format=".0%")),
-            y=alt.Y("dimension:N", title=None, axis=alt.Axis(labelLimit=110, labelFlush=False)),
-            color=alt.Color(
-                "score_text:N",
-                title=t("chart.score"),
-                scale=alt.Scale(domain=["1", "2", "3", "4", "5"], range=list(theme.SCORE_COLOURS)),
-                legend=alt.Legend(orient="top", columns=5),
-            ),
-            order=alt.Order("score:Q"),
-            tooltip=[
-                alt.Tooltip("dimension:N", title=t("chart.group")),
-                alt.Tooltip("score:Q", title=t("chart.score")),
-                alt.Tooltip("text:N", title=t("chart.count")),
-                alt.Tooltip("share:Q", title=t("chart.share"), format=".1%"),
-            ],
-        )
-    )
-    return drawing
-
-
 def _scaled(points: pl.DataFrame, scale: Axis) -> pl.DataFrame:
     return points.with_columns(pl.col(name).cast(pl.Float64) / scale.divisor for name in _BANDS)
 
@@ -356,9 +225,9 @@ def _scaled(points: pl.DataFrame, scale: Axis) -> pl.DataFrame:
 def _with_text(scaled: pl.DataFrame, points: pl.DataFrame, unit: str, lang: str, t: Translate) -> pl.DataFrame:
     spans = [formats.interval(low, high, unit, lang) for low, high in points.select("lower", "upper").iter_rows()]
     return scaled.with_columns(
-        _texts(points["value"], unit, lang).alias("value_text"),
+        texts(points["value"], unit, lang).alias("value_text"),
         pl.Series("interval_text", spans, dtype=pl.String),
-        _texts(points["n"], "count", lang).alias("n_text"),
+        texts(points["n"], "count", lang).alias("n_text"),
         pl.Series("state_text", [t(f"states.{state}") for state in points["state"]], dtype=pl.String),
     )
 
@@ -372,7 +241,7 @@ def _value_tips(t: Translate) -> list[alt.Tooltip]:
     ]
 
 
-def _texts(values: pl.Series, unit: str, lang: str) -> pl.Series:
+def texts(values: pl.Series, unit: str, lang: str) -> pl.Series:
     return pl.Series("text", [formats.value(each, unit, lang) for each in values], dtype=pl.String)
 
 
@@ -395,7 +264,7 @@ def with_period_text(frame: pl.DataFrame, column: str = "period") -> pl.DataFram
     return frame.with_columns(pl.col(column).dt.strftime(style).alias("period_text"))
 
 
-def _time_axis() -> alt.X:
+def time_axis() -> alt.X:
     return alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
 
 
@@ -405,10 +274,10 @@ def _series_colour(frame: pl.DataFrame, series: str | None, order: list[str] | N
     present = frame[series].unique(maintain_order=True).to_list()
     names = [name for name in order or present if name in present]
     scale = alt.Scale(domain=names, range=list(theme.CATEGORIES))
-    return alt.Color(f"{series}:N", title=None, scale=scale, legend=_legend(names))
+    return alt.Color(f"{series}:N", title=None, scale=scale, legend=legend(names))
 
 
-def _legend(labels: Iterable[str]) -> alt.Legend:
+def legend(labels: Iterable[str]) -> alt.Legend:
     """Above the chart, in as many columns as a phone holds: Vega never wraps a legend by itself."""
     widest = max((sum(1.0 if ord(letter) > _WIDE else 0.55 for letter in label) for label in labels), default=1.0)
     columns = max(1, int(_PHONE_WIDTH / (widest * 14.5 + 28)))
@@ -416,16 +285,16 @@ def _legend(labels: Iterable[str]) -> alt.Legend:
 
 
 def _largest(points: pl.DataFrame, target: float | None) -> float | None:
-    values = [x for x in (_number(points["value"].max()), target) if x is not None]
+    values = [x for x in (number(points["value"].max()), target) if x is not None]
     return max(values, default=None)
 
 
 def _smallest(points: pl.DataFrame, target: float | None) -> float:
-    values = [x for x in (_number(points["value"].min()), target) if x is not None]
+    values = [x for x in (number(points["value"].min()), target) if x is not None]
     return min(values, default=0.0)
 
 
-def _number(value: object) -> float | None:
+def number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 

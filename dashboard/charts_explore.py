@@ -47,7 +47,7 @@ def grid(cells: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t: Tran
 def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t: Translate) -> list[Drawing]:
     """A small course for each value of the first dimension, a line for each of the second, all on one scale."""
     panel, line = by
-    scale = charts.axis(unit, _number(points["value"].max()), t, lang)
+    scale = charts.axis(unit, charts.number(points["value"].max()), t, lang)
     frame = charts.with_period_text(
         points.with_columns(
             (pl.col("value").cast(pl.Float64) / scale.divisor).alias("value"),
@@ -55,7 +55,7 @@ def multiples(points: pl.DataFrame, unit: str, by: tuple[str, ...], lang: str, t
         ).sort("period")
     )
     names = frame[line].unique(maintain_order=True).to_list()
-    low, high = _number(frame["value"].min()) or 0.0, _number(frame["value"].max()) or 1.0
+    low, high = charts.number(frame["value"].min()) or 0.0, charts.number(frame["value"].max()) or 1.0
     span = [0.0 if unit == "count" else low, high]
     drawn = frame.partition_by(panel, maintain_order=True, as_dict=True)
     return [_panel(str(value), part, line, names, span, scale, t) for (value,), part in drawn.items()]
@@ -122,7 +122,7 @@ def steps(rows: pl.DataFrame, dimension: str, top: int) -> pl.DataFrame:
 
 def waterfall(frame: pl.DataFrame, unit: str, better: str, lang: str, t: Translate) -> Drawing:
     """The steps from before to now. frame: those of `steps` with label (text), in order."""
-    scale = charts.axis(unit, _number(frame["end"].max()), t, lang)
+    scale = charts.axis(unit, charts.number(frame["end"].max()), t, lang)
     is_end = pl.col("kind").is_in(("before", "now"))
     helps = pl.col("effect") >= 0 if better != "lower" else pl.col("effect") <= 0
     inner = frame.filter(~is_end)
@@ -177,7 +177,3 @@ def waterfall(frame: pl.DataFrame, unit: str, better: str, lang: str, t: Transla
 def _part(frame: pl.DataFrame, name: str, unit: str, lang: str) -> pl.Series:
     told = [formats.MISSING if one is None else formats.change(one, 0, unit, lang) for one in frame[name]]
     return pl.Series(f"{name}_text", told, dtype=pl.String)
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, formats, parts, shapes, theme, words
+from dashboard import charts_counts, formats, parts, shapes, theme, words
 from dashboard.metrics.query import NoSuchTable
 from data_checks import contract
 from data_checks.rules import rules
@@ -90,7 +90,7 @@ def quarantine(view: View) -> None:
         st.success(view.t("quality.no_quarantine"), icon=":material/task_alt:")
         return
     counts = shapes.counted(frame.group_by("reason").agg(pl.col("row_count").sum()), "reason", "row_count", top=20)
-    draw = charts.ranked_counts
+    draw = charts_counts.ranked_counts
     parts.chart(view, counts, lambda told: draw(told, "reason", view.lang, view.t, colour=theme.ORANGE))
     parts.table(view, _only(frame.sort("row_count", descending=True), _ADVICE_COLUMNS))
 

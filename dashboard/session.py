@@ -289,15 +289,11 @@ class View:
         answerable = [one for one in dict.fromkeys(questions) if not self.unsplit(one.kpi)]
         # What fails is asked again where it is shown, and told there.
         with suppress(duckdb.Error):
-            self._together(answerable)
+            self.ask_all(answerable)
 
     def ask(self, question: Question) -> pl.DataFrame:
         """query.values of one question, in codes."""
-        return self._together([question])[0]
-
-    def ask_all(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
-        """The same of several, asked together."""
-        return self._together(questions)
+        return self.ask_all([question])[0]
 
     def explained(self, kpi: Kpi, by: tuple[str, ...], compared: fair.Comparison) -> pl.DataFrame:
         """The change of the KPI between fair dates as a sum over the groups of a dimension."""
@@ -325,9 +321,10 @@ class View:
         return periods.Period(max(start, whole.first), min(end, whole.last, self.last_date))
 
     def _values(self, kpi: Kpi, by: tuple[str, ...], grain: str, period: Period | None) -> pl.DataFrame:
-        return self._together([Question(kpi, by, grain, period)])[0]
+        return self.ask(Question(kpi, by, grain, period))
 
-    def _together(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
+    def ask_all(self, questions: Sequence[Question]) -> list[pl.DataFrame]:
+        """query.values of several questions, in codes; what shares a table is read in one scan."""
         asks = [query.Ask(one.kpi, self.filter(one.period, one.where), one.by, one.grain) for one in questions]
         keys = [
             (*self._key(one.period, one.where), one.kpi.id, one.kpi.version, one.by, one.grain) for one in questions

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import boards, cards, charts, explore, parts, shapes, theme
+from dashboard import boards, cards, charts_counts, explore, parts, shapes, theme
 from dashboard.session import current
 
 SHOWN = (
@@ -31,7 +31,7 @@ if parts.needs(view, "complaints"):
         parts.chart(
             view,
             bands,
-            lambda counts: charts.stacked(
+            lambda counts: charts_counts.stacked(
                 counts, "age_band", "grade", theme.GRADE_COLOURS, view.lang, view.t, is_time=False,
                 part_labels={grade: view.labels.value("grade", grade) for grade in theme.GRADE_COLOURS},
             ),
@@ -49,7 +49,7 @@ if parts.needs(view, "complaints"):
     parts.chart(
         view,
         shapes.complaint_outcomes(monthly),
-        lambda counts: charts.stacked(
+        lambda counts: charts_counts.stacked(
             counts, "period", "outcome", theme.OUTCOME_COLOURS, view.lang, view.t,
             part_labels={name: view.t(f"outcomes.{name}") for name in theme.OUTCOME_COLOURS},
         ),
@@ -63,7 +63,7 @@ if parts.needs(view, "complaints"):
             "reason",
             lambda reason: view.labels.value("reason", reason),
         ),
-        lambda counts: charts.ranked_counts(counts, "reason", view.lang, view.t),
+        lambda counts: charts_counts.ranked_counts(counts, "reason", view.lang, view.t),
     )
 
     boards.tables(view, "complaint_topics", "complaint_grade_changes")

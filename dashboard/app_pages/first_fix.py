@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import boards, cards, charts, explore, parts, shapes, theme
+from dashboard import boards, cards, charts_counts, explore, parts, shapes, theme
 from dashboard.session import current
 
 SHOWN = ("first_fix_rate", "repeat_repair_30d", "dispatch_within_1h", "first_contact_resolution", "reopen_rate")
@@ -18,7 +18,7 @@ if parts.needs(view, "tickets", "visits"):
         parts.chart(
             view,
             shapes.chain(view.sums("mart_repair_chain"), lambda stage: view.t(f"chain.{stage}")),
-            lambda steps: charts.funnel(steps, view.lang, view.t),
+            lambda steps: charts_counts.funnel(steps, view.lang, view.t),
         )
     with right:
         parts.section(view, "not_fixed")
@@ -29,7 +29,7 @@ if parts.needs(view, "tickets", "visits"):
                 "result",
                 lambda result: view.labels.value("result", result),
             ),
-            lambda counts: charts.ranked_counts(counts, "result", view.lang, view.t, colour=theme.ORANGE),
+            lambda counts: charts_counts.ranked_counts(counts, "result", view.lang, view.t, colour=theme.ORANGE),
         )
 
     parts.section(view, "first_fix_trend")

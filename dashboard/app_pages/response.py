@@ -1,6 +1,6 @@
 """Response and SLA: are customers answered in time, and where and when are they not?"""
 
-from dashboard import boards, cards, charts, charts_grids, explore, parts, shapes, theme
+from dashboard import boards, cards, charts, charts_counts, charts_grids, explore, parts, shapes, theme
 from dashboard.session import current
 
 SHOWN = (
@@ -28,7 +28,7 @@ if parts.needs(view, "tickets"):
     parts.chart(
         view,
         shapes.long(monthly, shapes.FATES, f"{promise}_{{}}_count", "period", "fate"),
-        lambda counts: charts.stacked(
+        lambda counts: charts_counts.stacked(
             counts, "period", "fate", theme.SLA_COLOURS, view.lang, view.t,
             part_labels={fate: view.t(f"fates.{promise}.{fate}") for fate in shapes.FATES},
         ),

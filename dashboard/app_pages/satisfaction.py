@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import boards, cards, charts, drivers, explore, parts, shapes, theme
+from dashboard import boards, cards, charts_counts, drivers, explore, parts, shapes, theme
 from dashboard.session import current
 
 SHOWN = ("csat", "satisfaction_mean", "survey_response_rate", "nps")
@@ -34,14 +34,14 @@ if parts.needs(view, "surveys", "survey_answers"):
                 "dimension",
                 lambda dimension: view.labels.value("survey_dimension", dimension),
             ),
-            lambda counts: charts.score_bars(counts, view.lang, view.t),
+            lambda counts: charts_counts.score_bars(counts, view.lang, view.t),
         )
 
     parts.section(view, "nps_parts")
     parts.chart(
         view,
         shapes.nps_parts(scores),
-        lambda counts: charts.stacked(
+        lambda counts: charts_counts.stacked(
             counts, "score", "part", theme.NPS_COLOURS, view.lang, view.t, is_time=False,
             part_labels={name: view.t(f"nps_parts.{name}") for name in theme.NPS_COLOURS},
         ),

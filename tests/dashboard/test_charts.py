@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from altair.utils.schemapi import SchemaValidationError
 
-from dashboard import charts, charts_grids, theme
+from dashboard import charts, charts_counts, charts_grids, theme
 from dashboard.i18n import translator
 
 ZH = translator("zh")
@@ -91,7 +91,7 @@ def test_stacked_counts_keep_the_order_and_colours_of_the_parts() -> None:
         {"period": [date(2025, 1, 1)] * 2, "fate": ["breached", "met"], "count": [30, 70]},
     )
     words = {"met": "按时", "breached": "迟到"}
-    chart = charts.stacked(counts, "period", "fate", theme.SLA_COLOURS, "zh", ZH, part_labels=words)
+    chart = charts_counts.stacked(counts, "period", "fate", theme.SLA_COLOURS, "zh", ZH, part_labels=words)
     colour = chart.to_dict()["encoding"]["color"]
     assert colour["scale"] == {
         "domain": ["按时", "迟到"],
@@ -119,7 +119,10 @@ def test_a_survival_curve_is_drawn_as_steps_and_can_be_turned_over() -> None:
 
 def test_a_funnel_names_count_and_share_of_the_first_step() -> None:
     steps = pl.DataFrame({"step": ["报修", "派单"], "count": [12_000, 9_000], "share": [1.0, 0.75]})
-    assert [row["text"] for row in rows(charts.funnel(steps, "zh", ZH))] == ["1.20 万 · 100.0%", "9,000 · 75.0%"]
+    assert [row["text"] for row in rows(charts_counts.funnel(steps, "zh", ZH))] == [
+        "1.20 万 · 100.0%",
+        "9,000 · 75.0%",
+    ]
 
 
 def test_unmatured_cohort_cells_are_grey_with_a_broken_edge() -> None:
@@ -166,13 +169,13 @@ def test_category_colours_stand_out_on_white_and_on_black() -> None:
 def test_charts_that_no_other_test_draws_are_valid() -> None:
     """Pages write charts down without asking Altair's schema: each kind is asked here."""
     counts = pl.DataFrame({"reason": ["late", "rude"], "count": [30, 10], "share": [0.75, 0.25]})
-    assert rows(charts.ranked_counts(counts, "reason", "en", EN))[0]["text"] == "30 · 75.0%"
+    assert rows(charts_counts.ranked_counts(counts, "reason", "en", EN))[0]["text"] == "30 · 75.0%"
     scores = pl.DataFrame({"dimension": ["all"] * 2, "score": [1, 5], "count": [3, 9], "share": [0.25, 0.75]})
-    assert [row["score_text"] for row in rows(charts.score_bars(scores, "en", EN))] == ["1", "5"]
+    assert [row["score_text"] for row in rows(charts_counts.score_bars(scores, "en", EN))] == ["1", "5"]
 
 
 def test_an_invalid_chart_is_found_by_its_dictionary() -> None:
-    wrong = charts.ranked_counts(pl.DataFrame({"a": ["x"], "count": [1], "share": [1.0]}), "a", "en", EN)
+    wrong = charts_counts.ranked_counts(pl.DataFrame({"a": ["x"], "count": [1], "share": [1.0]}), "a", "en", EN)
     wrong.height = "tall"
     with pytest.raises(SchemaValidationError, match="tall"):
         wrong.to_dict()
