@@ -13,9 +13,8 @@ from dashboard import cli, kept, session
 from ingestion.samples import write_samples
 from tests.dashboard.asked import Answer
 from tests.dashboard.fakes import FakeQuery
+from tests.dashboard.opening import open_app
 from tests.gates import open_gate
-
-APP = Path(session.__file__).parent / "app.py"
 
 OpenPage = Callable[..., AppTest]
 
@@ -33,18 +32,7 @@ def fake_query(monkeypatch: pytest.MonkeyPatch) -> FakeQuery:
 @pytest.fixture
 def open_page(fake_query: FakeQuery) -> OpenPage:
     """open_page("response", lang="en", region="北京") runs the app on that page with that link."""
-
-    def open_(name: str = "overview", **link: str | list[str]) -> AppTest:
-        app = AppTest.from_file(str(APP), default_timeout=60)
-        for key, value in link.items():
-            app.query_params[key] = value
-        app.run()
-        if name != "overview":
-            app.switch_page(f"app_pages/{name}.py")
-            app.run()
-        return app
-
-    return open_
+    return open_app
 
 
 @pytest.fixture

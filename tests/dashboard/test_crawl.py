@@ -10,16 +10,16 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from dashboard import formats, kept, session
+from dashboard import formats, kept
 from dashboard.i18n import translator
 from ingestion.warehouse.kpis import load_kpis
 from tests.dashboard.asked import Answer
+from tests.dashboard.opening import open_app
 from tests.dashboard.test_pages import PAGES
 
 pytestmark = pytest.mark.slow
 
-APP = str(Path(session.__file__).parent / "app.py")
-LINKS = ({}, {"period": "last_3_months", "channel": ["chat", "phone"]})
+LINKS: tuple[dict[str, Any], ...] = ({}, {"period": "last_3_months", "channel": ["chat", "phone"]})
 # Names, and abbreviations that Chinese service managers use.
 ALLOWED = {
     *("SLA", "CSAT", "NPS", "VIP", "KPI", "SQL", "CSV", "XLSX", "PNG", "SVG", "CRM", "JSON", "App", "Pro", "Excel"),
@@ -28,17 +28,6 @@ ALLOWED = {
     *("APP", "IVR", "Jira", "sql", "policies", "flows", "csv"),
 }
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]{2,}")
-
-
-def open_page(name: str, lang: str, link: dict[str, Any]) -> AppTest:
-    app = AppTest.from_file(APP, default_timeout=120)
-    for key, value in {**link, "lang": lang}.items():
-        app.query_params[key] = value
-    app.run()
-    if name != "overview":
-        app.switch_page(f"app_pages/{name}.py")
-        app.run()
-    return app
 
 
 @pytest.fixture
@@ -82,7 +71,7 @@ def test_every_card_says_what_the_command_line_says(
     by_label = {kpi.label[lang]: kpi for kpi in load_kpis().values()}
     compared = 0
     for name in PAGES:
-        page = open_page(name, lang, LINKS[link])
+        page = open_app(name, lang=lang, **LINKS[link])
         assert not page.exception, name
         for metric in page.metric:
             kpi = by_label.get(metric.label)
@@ -108,7 +97,7 @@ def texts_of(page: AppTest) -> list[str]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_no_english_on_a_chinese_page_and_no_key_anywhere(real: None, name: str) -> None:
-    chinese = open_page(name, "zh", {})
+    chinese = open_app(name, lang="zh")
     stripped = [
         re.sub(r":[a-z_]+/[a-z_]+:|:(?:gray|orange|blue)\[|`[^`]*`|https?://\S+", " ", text)
         for text in texts_of(chinese)
@@ -118,7 +107,7 @@ def test_no_english_on_a_chinese_page_and_no_key_anywhere(real: None, name: str)
         # Formulas and sources name columns and systems as they are.
         words = {word for word in words if "_" not in word}
     assert sorted(words - ALLOWED) == []
-    english = texts_of(open_page(name, "en", {}))
+    english = texts_of(open_app(name, lang="en"))
     assert [text for text in english if re.search(r"[\u4e00-\u9fff]{2,}", text) and not _is_data(text)] == []
 
 
