@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = "alt.Chart | alt.LayerChart | alt.FacetChart | alt.ConcatChart"
 
-_KEY: Final = "_offered"
+KEY: Final = "_offered"
+"""Where a session keeps what its page offers."""
 _PICTURE_WIDTH: Final = 760
 _STARTS_FORMULA: Final = r"^[=+\-@\t\r\n]"
 _NUMBER: Final = r"^[+\-]?[0-9][0-9,]*(\.[0-9]+)?%?$"
@@ -56,7 +57,7 @@ class _Page:
 
 def begin() -> None:
     """A page begins anew: nothing is offered yet."""
-    st.session_state[_KEY] = _Page()
+    st.session_state[KEY] = _Page()
 
 
 def begin_section(title: str, note: str) -> None:
@@ -162,7 +163,7 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _page() -> _Page:
-    if _KEY not in st.session_state:
+    if KEY not in st.session_state:
         begin()
-    page: _Page = st.session_state[_KEY]
+    page: _Page = st.session_state[KEY]
     return page

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pytest
 
+from dashboard import downloads
 from dashboard.metrics import query
 from dashboard.metrics.access import Scope
 from dashboard.metrics.query import Snapshot
@@ -59,6 +60,10 @@ def test_the_data_page_shows_them_to_who_may_see_personal_data(
     page = open_page("data_quality")
     assert not page.exception
     assert f"{SAID} wrote line 12" in _shown(page)
+    # Looked at, and not put into the menu that a page's tables are downloaded from.
+    offers = page.session_state[downloads.KEY].offers
+    assert offers
+    assert not any(SAID in downloads.csv(one.frame).decode() for one in offers)
     some = Scope(regions=("上海",), may_see_personal=True)
     monkeypatch.setattr(Scope, "everything", classmethod(lambda _: some))
     assert SAID not in _shown(open_page("data_quality"))

@@ -83,3 +83,19 @@ def test_the_checks_of_each_run_can_be_had(open_page: OpenPage, own: Places) -> 
     (chosen,) = [one for one in page.selectbox if one.key == "docs_run"]
     assert chosen.options == ["20250701T010203", "20250630T010203"]
     assert "下载检查记录" in [one.label for one in page.get("download_button")]
+
+
+def test_a_fault_that_no_export_causes_is_not_sent_back_to_its_source(open_page: OpenPage, own: Places) -> None:
+    calendar = {"code": "calendar_gap", "fields": {"calendar": "office", "days": 3, "first": "2026-01-01"}}
+    ended(own, "stopped", calendar)
+    told = said(open_page("data_quality", lang="en"))
+    assert "Do as each line above says" in told
+    assert "correct it at the source" not in told
+    assert "--accept" not in told
+
+
+def test_whether_a_run_may_be_accepted_hangs_on_its_last_finding_too(open_page: OpenPage, own: Places) -> None:
+    ended(own, "stopped", *[FAULTY] * 30, LOST)
+    told = said(open_page("data_quality", lang="en"))
+    assert "cannot be accepted" in told
+    assert "--accept" not in told

@@ -16,12 +16,13 @@ import pytest
 from filelock import FileLock
 
 from data_checks import gate
-from ingestion import inbox, pipeline
+from ingestion import data_docs, inbox, pipeline
 from ingestion.mapping import load_sources
-from ingestion.warehouse import models, records, snapshots
+from ingestion.warehouse import last_run, models, records, snapshots
 from ingestion.warehouse.errors import AnotherRun, ModelFailed
 
 if TYPE_CHECKING:
+    from ingestion.night import Night
     from tests.ingestion.conftest import Shop
 
 pytestmark = pytest.mark.slow
@@ -363,3 +364,16 @@ def test_status_answers_from_the_snapshot_while_a_run_holds_the_warehouse(shop: 
         held.communicate(b"done")
     assert (before.is_running, during.is_running) == (False, True)
     assert [file["sha256"] for file in during.files] == [file["sha256"] for file in before.files]
+
+
+def test_a_run_has_ended_before_its_data_docs_are_drawn(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed at that instant, it must not be told as one that published nothing."""
+    seen: list[str | None] = []
+
+    def drawn(tonight: Night) -> None:
+        told = last_run.read(tonight.places)
+        seen.append(told.verdict if told else None)
+
+    monkeypatch.setattr(data_docs, "write", drawn)
+    shop.night()
+    assert seen == ["published"]
