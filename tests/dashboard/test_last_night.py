@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import pytest
 
+from ingestion.warehouse import last_run, ledger
 from ingestion.warehouse.places import Places
 
 if TYPE_CHECKING:
@@ -94,8 +97,18 @@ def test_a_fault_that_no_export_causes_is_not_sent_back_to_its_source(open_page:
     assert "--accept" not in told
 
 
-def test_whether_a_run_may_be_accepted_hangs_on_its_last_finding_too(open_page: OpenPage, own: Places) -> None:
-    ended(own, "stopped", *[FAULTY] * 30, LOST)
-    told = said(open_page("data_quality", lang="en"))
-    assert "cannot be accepted" in told
-    assert "--accept" not in told
+def test_what_stopped_a_run_is_written_down_whole(own: Places) -> None:
+    """Whether it may be accepted hangs on every finding, also on the one after thirty others."""
+    with duckdb.connect() as con:
+        con.execute("attach ':memory:' as warehouse")
+        ledger.create(con, "warehouse")
+        ledger.begin_run(con, "R1", datetime(2025, 7, 2))
+        for one in (*[FAULTY] * 30, LOST):
+            row = ["R1", one["code"], "stop", json.dumps(one["fields"])]
+            con.execute(
+                "insert into warehouse.meta.findings (run_id, code, severity, fields) values (?, ?, ?, ?)", row
+            )
+        last_run.keep(con, own)
+    told = last_run.read(own)
+    assert told is not None
+    assert [finding.code for finding in told.stopped_by] == [FAULTY["code"]] * 30 + [LOST["code"]]
