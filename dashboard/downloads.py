@@ -84,7 +84,7 @@ def offer(frame: pl.DataFrame, drawing: Picture | None = None) -> None:
 
 def menu(view: View, page: str, place: DeltaGenerator) -> None:
     """The menu of what the page has offered."""
-    offers = {str(number): one for number, one in enumerate(_page().offers)}
+    offers = {str(number): _headed(view, one) for number, one in enumerate(_page().offers)}
     if not offers:
         return
     name = f"aftercare-{page}-{view.last_date:%Y%m%d}"
@@ -104,6 +104,14 @@ def menu(view: View, page: str, place: DeltaGenerator) -> None:
         if (drawing := one.drawing) is not None:
             _button(view, "png", f"{name}-{short}.png", lambda: png(drawing, one.title))
             _button(view, "svg", f"{name}-{short}.svg", lambda: svg(drawing, one.title))
+
+
+def _headed(view: View, one: Offer) -> Offer:
+    """With headings in words: the figures behind a chart come under the names of their columns."""
+    words = {name: view.labels.column(name) for name in one.frame.columns}
+    # Two columns under one heading would be one.
+    told = {name: word for name, word in words.items() if list(words.values()).count(word) == 1}
+    return one._replace(frame=one.frame.rename(told))
 
 
 def _button(view: View, kind: str, file: str, make: Callable[[], bytes]) -> None:
