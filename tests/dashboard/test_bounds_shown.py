@@ -19,7 +19,7 @@ from ingestion.settings import Settings
 from ingestion.warehouse import engines, snapshots
 from ingestion.warehouse.kpi_bounds import Bound
 from ingestion.warehouse.kpis import Filter, load_kpis
-from tests.dashboard.conftest import APP
+from tests.dashboard.opening import APP
 from tests.gates import open_gate
 
 if TYPE_CHECKING:
