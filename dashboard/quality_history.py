@@ -10,6 +10,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import formats, parts, quality, words
+from dashboard.metrics.query import PeopleMissing
 from ingestion.warehouse.feeds import Feed
 
 if TYPE_CHECKING:
@@ -75,12 +76,18 @@ def held_rows(view: View) -> None:
     shown = frame.sort("file", "source_row").slice((int(page) - 1) * PAGE_ROWS, PAGE_ROWS)
     told = shown.with_columns(pl.Series("reason", [reasons[one] for one in shown["code"]], dtype=pl.String))
     is_whole = view.scope.may_see_personal and view.scope.regions is None
-    told = view.held_records(told) if is_whole else told
+    try:
+        told = view.held_records(told) if is_whole else told
+    except PeopleMissing:
+        is_whole = False
+        st.warning(view.t("quality.no_people"), icon=":material/key_off:")
     columns = (name for name in (*_HELD_COLUMNS, "key", "original") if name in told.columns)
     # What is personal is looked at and not taken along: the download menu keeps what it is offered.
     parts.table(view, told.select(columns), is_offered=not is_whole)
+    # A record with two faults, or of two datasets, is one row of its file.
+    counts = {"count": frame.select("load_id", "source_row").n_unique(), "reasons": frame.height}
     words_key = "quality.held_records" if is_whole else "quality.held_rows"
-    st.caption(view.t(words_key, count=formats.number(frame.height, view.lang)))
+    st.caption(view.t(words_key, **{name: formats.number(count, view.lang) for name, count in counts.items()}))
 
 
 def failed_checks(view: View) -> None:

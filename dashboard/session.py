@@ -267,7 +267,7 @@ class View:
     def held_records(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The rows held back with their key and original text, for who may see them; read anew, never kept."""
         found = query.held_records(self.snapshot, self.scope, rows["load_id"].to_list(), rows["source_row"].to_list())
-        return rows.join(found, on=["load_id", "source_row"], how="left")
+        return rows.join(found, on=["load_id", "dataset", "source_row"], how="left", nulls_equal=True)
 
     def is_connected(self, *datasets: str) -> bool:
         return set(datasets) <= self.snapshot.connected

@@ -46,6 +46,10 @@ class PersonalForbidden(Exception):
     """Who asks may not see names, contact data or free text."""
 
 
+class PeopleMissing(Exception):
+    """The companion file of personal columns is not there, or damaged."""
+
+
 class NoSuchTable(KpiQuestionInvalid):
     """The snapshot has no such table: it was misspelt, or an older version wrote the snapshot."""
 
@@ -359,18 +363,26 @@ def meta(snapshot: Snapshot, name: str) -> pl.DataFrame:
 def held_records(
     snapshot: Snapshot, scope: Scope, load_ids: Sequence[str], source_rows: Sequence[int]
 ) -> pl.DataFrame:
-    """load_id, source_row, key and original (the record as it was found) of rows held back, told by file and number.
+    """Rows held back, told by file and number: load_id, dataset, source_row, key, original (as it was found).
+
+    A record of a file that gives rows to several datasets has a key in each of them.
 
     Raises:
         PersonalForbidden: the reader may not see personal data, or not every region: what was held back has none.
+        PeopleMissing: the file that holds what is personal cannot be opened.
     """
     if not scope.may_see_personal or scope.regions is not None:
         raise PersonalForbidden
     sql = """
-        select load_id, source_row, any_value(key) as key, any_value(original) as original from people.quarantine
+        select load_id, dataset, source_row, any_value(key) as key, any_value(original) as original
+        from people.quarantine
         where (load_id, source_row) in (select unnest(?::varchar[]), unnest(?::bigint[])) group by all"""
     # Opened for this look alone: nobody else's query may find it open.
-    with engines.open_reader(snapshot.file.with_suffix(".people.duckdb")) as people:
+    try:
+        people = engines.open_reader(snapshot.file.with_suffix(".people.duckdb"))
+    except duckdb.Error as error:
+        raise PeopleMissing from error
+    with people:
         return arrow.frame(people.sql(sql, params=[list(load_ids), list(source_rows)]))
 
 

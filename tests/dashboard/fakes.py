@@ -250,9 +250,10 @@ class FakeQuery:
         self, snapshot: FakeSnapshot, scope: Scope, load_ids: list[str], source_rows: list[int]
     ) -> pl.DataFrame:
         assert scope.may_see_personal
-        told = [f"Ms. Quarrel wrote line {row}" for row in source_rows]
-        rows = {"load_id": load_ids, "source_row": source_rows, "key": ["T9"] * len(told), "original": told}
-        return pl.DataFrame(rows)
+        rows = sorted({*zip(load_ids, source_rows, strict=True)})
+        both = [(*row, dataset, f"{dataset} {row[1]}") for row in rows for dataset in ("tickets", "visits")]
+        told = [(*row, f"Ms. Quarrel wrote line {row[1]}") for row in both]
+        return pl.DataFrame(told, schema=["load_id", "source_row", "dataset", "key", "original"], orient="row")
 
     def meta(self, snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
         return META[name]
