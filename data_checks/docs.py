@@ -27,6 +27,8 @@ _blocks: Any = great_expectations.render.renderer.content_block
 _views: Any = great_expectations.render.view
 
 NOTHING_RAISED = {"raised_exception": False, "exception_message": None, "exception_traceback": None}
+SEVERITIES = {"stop": "停止 · Stop", "warn": "提醒 · Warn"}
+"""In both languages, as everything around what Great Expectations words."""
 _FRAME = Path(__file__).with_name("docs.html")
 
 
@@ -50,7 +52,9 @@ def page(run_id: str, checks: Sequence[CheckResult], judged: Iterable[tuple[str,
         for file, one in judged
     ]
     template = frame.from_string(_FRAME.read_text(encoding="utf-8"))
-    return template.render(run_id=run_id, passed=len(checks) - len(failed), failed=failed, suites=suites)
+    return template.render(
+        run_id=run_id, passed=len(checks) - len(failed), failed=failed, suites=suites, severities=SEVERITIES
+    )
 
 
 def _table(judged: Judged) -> dict[str, Any]:

@@ -55,7 +55,7 @@ def test_every_check_is_a_line_of_its_suite_and_what_failed_comes_first(result: 
     text = page(result)
     (judged,) = result.judged
     seen = Seen(text)
-    failed = [line for line in seen.lines if line and line[0] == "stop"]
+    failed = [line for line in seen.lines if line and line[0] == "停止 · Stop"]
     assert [line[1] for line in failed] == ["exports.tickets", "exports.rumours"]
     assert failed[0][3] == "1"
     one_by_one = [line for line in seen.lines if len(line) == 3 and line[0] != "Status"]
@@ -79,6 +79,7 @@ def test_what_a_customer_wrote_is_not_on_it_and_names_are_no_markup(result: Gate
     assert "13800000000" not in page(result)
     assert "<b>" not in told
     assert "reason &lt;i&gt;" in told
+    assert "提醒 · Warn" in told
 
 
 def test_a_browser_fetches_nothing(result: GateResult) -> None:
