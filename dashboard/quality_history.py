@@ -27,7 +27,9 @@ def feeds(view: View) -> None:
     """How far each feed reaches beside what everything is counted as of, and whether that is usual for it."""
     frame = quality.later_table(view, "feeds")
     if frame.is_empty():
-        st.info(view.t("quality.no_feeds"), icon=":material/schedule:")
+        # A table without rows and none at all are two stories.
+        is_older = not frame.columns
+        st.info(view.t("quality.feeds_untold" if is_older else "quality.no_feeds"), icon=":material/schedule:")
         return
     rows = [_feed(view, Feed(*row)) for row in frame.iter_rows()]
     parts.table(view, pl.DataFrame(sorted(rows, key=lambda row: row["data_through"])))

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
+from dashboard.metrics.query import NoSuchTable
 from dashboard.quality_history import changes
 from tests.dashboard.fake_meta import META
+from tests.dashboard.fakes import FakeQuery
 
 if TYPE_CHECKING:
+    import polars as pl
     from streamlit.testing.v1 import AppTest
 
     from tests.dashboard.conftest import OpenPage
+    from tests.dashboard.fakes import FakeSnapshot
 
 
 def table_with(page: AppTest, column: str) -> list[dict[str, object]]:
@@ -52,6 +58,26 @@ def test_the_trend_of_a_table_has_every_night_in_order() -> None:
 def test_headings_that_changed_are_told_the_newest_first(open_page: OpenPage) -> None:
     rows = table_with(open_page("data_quality"), "涉及的列")
     assert [(row["批次"], row["涉及的列"]) for row in rows] == [("R2", "派单时间 → 派工时间"), ("R1", "region")]
+
+
+@pytest.mark.parametrize(
+    ("feeds", "told"),
+    [(META["feeds"].clear(), "都没有说明数据截至何时"), (None, "由旧版本写出，没有记录各导出的间隔")],
+)
+def test_where_no_file_says_how_far_it_goes_that_is_told_and_not_laid_on_an_older_version(
+    open_page: OpenPage, monkeypatch: pytest.MonkeyPatch, feeds: pl.DataFrame | None, told: str
+) -> None:
+    real = FakeQuery.meta
+
+    def meta(fake: FakeQuery, snapshot: FakeSnapshot, name: str) -> pl.DataFrame:
+        if name == "feeds" and feeds is None:
+            raise NoSuchTable("unknown_table", table=name)
+        return feeds if name == "feeds" and feeds is not None else real(fake, snapshot, name)
+
+    monkeypatch.setattr(FakeQuery, "meta", meta)
+    page = open_page("data_quality")
+    assert not page.exception
+    assert [one.value for one in page.info if told in one.value]
 
 
 def test_each_feed_says_whether_it_came_as_usual(open_page: OpenPage) -> None:
