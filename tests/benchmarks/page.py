@@ -29,7 +29,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard import app as dashboard_app
 from dashboard import kept
 from dashboard.i18n import translator
-from dashboard.metrics import bounds, query
+from dashboard.metrics import bounds, change, query
 from dashboard.metrics.access import Scope
 from dashboard.metrics.asked import side_by_side
 from ingestion.warehouse import kpi_sql
@@ -37,7 +37,8 @@ from ingestion.warehouse.kpis import Query
 from tests.benchmarks.measuring import seconds, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from types import ModuleType
 
     import polars as pl
 
@@ -53,10 +54,22 @@ APP = Path(dashboard_app.__file__)
 PAGES = tuple(name for pages in dashboard_app.SECTIONS.values() for name in pages)
 STEPS = ("first", "filtered", "repeated")
 ROUTES = ("cells", "constants", "facts")
-ASKED = ("values_together", "sums", "curve", "rows", "view", "meta", "dimension_values", "first_date")
-"""What pages ask of a snapshot, by the functions of dashboard.metrics.query."""
-BOUNDS = ("concerned", "bound")
-"""The same of dashboard.metrics.bounds."""
+ASKED: dict[ModuleType, tuple[str, ...]] = {
+    query: (
+        "values_together",
+        "sums",
+        "curve",
+        "rows",
+        "view",
+        "view_rows",
+        "meta",
+        "dimension_values",
+        "first_date",
+    ),
+    bounds: ("concerned", "bound"),
+    change: ("explain",),
+}
+"""What pages ask of a snapshot, by the functions of dashboard.metrics."""
 SLICE = "channel"
 """The slice that the change of the filter picks the most frequent value of."""
 
@@ -87,13 +100,11 @@ class Reads:
         """The function of dashboard.metrics.query, watched."""
 
         def watched(snapshot: query.Snapshot, *told: Any, **more: Any) -> Any:
-            key: Key = (name, repr(told), repr(more))
+            key: Key = (name, _told(told), _told(more.items()))
             return self._answer([key], lambda _: [ask(snapshot, *told, **more)])[0]
 
         def together(snapshot: query.Snapshot, scope: Scope, asks: Sequence[query.Ask]) -> list[Any]:
-            keys: list[Key] = [
-                (name, repr(scope), repr((one.kpi.id, one.wanted, one.by, one.period))) for one in asks
-            ]
+            keys: list[Key] = [(name, repr(scope), _told((one.kpi, one.wanted, one.by, one.period))) for one in asks]
             return self._answer(keys, lambda places: ask(snapshot, scope, [asks[place] for place in places]))
 
         return together if name == "values_together" else watched
@@ -122,16 +133,20 @@ class Reads:
         return total, count
 
 
+def _told(arguments: Iterable[Any]) -> str:
+    """What a question was asked with, of a definition its name alone: whole ones would slow the constants down."""
+    return repr([getattr(one, "id", one) for one in arguments])
+
+
 @contextmanager
 def reading(reads: Reads, route: str) -> Iterator[None]:
     """Take this route: without cells every question goes to the facts."""
     reads.is_constant = route == "constants"
     with ExitStack() as patches:
         patches.enter_context(patch.object(query.Snapshot, "run", lambda snapshot, asked: reads.run(snapshot, asked)))
-        for name in ASKED:
-            patches.enter_context(patch.object(query, name, reads.question(name, getattr(query, name))))
-        for name in BOUNDS:
-            patches.enter_context(patch.object(bounds, name, reads.question(name, getattr(bounds, name))))
+        for module, names in ASKED.items():
+            for name in names:
+                patches.enter_context(patch.object(module, name, reads.question(name, getattr(module, name))))
         if route == "facts":
             patches.enter_context(patch.object(query.Snapshot, "cells", ()))
             patches.enter_context(patch.object(query.Snapshot, "first_dates", {}))
