@@ -67,6 +67,8 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
         return _texts(formats.value(value, one.units_of[name], view.lang) for value in column.cast(pl.Float64))
     if name in one.words:
         return _texts(str(one.word(name, value, view.lang)) for value in column)
+    if name == "month_start":
+        return _texts(f"{value:%Y-%m}" for value in column)
     if column.dtype.is_temporal():
         return _texts(formats.day(value) for value in column)
     if name in ("kpi", "guardrail"):
@@ -77,6 +79,8 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
     if name == "scope_value":
         pairs = zip(found["scope_dimension"], column, strict=True)
         return _texts(view.labels.value(dimension, value) if value else "" for dimension, value in pairs)
+    if name == "worst_slices":
+        return _texts(_slices(view, value) if value else None for value in column)
     if name == "weekday":
         return _texts(view.t(f"weekdays.{value}") for value in column)
     if name == "unit":
@@ -93,6 +97,13 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
         pairs = zip(column, found["unit"], strict=True)
         return _texts(formats.value(value, unit, view.lang) for value, unit in pairs)
     return column
+
+
+def _slices(view: View, told: str) -> str:
+    """`tier=gold; area=unknown` in words."""
+    pairs = (one.partition("=") for one in told.split("; "))
+    words = (f"{view.labels.dimension(name)} {view.labels.value(name, value)}" for name, _, value in pairs)
+    return view.t("parts.and").join(words)
 
 
 def _units(found: pl.DataFrame) -> list[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dashboard.i18n import Translate
 
 _ROW: Final = 22
+_LABEL_ROOM: Final = 90
+"""Pixels beside the outermost dots, for the words at their right."""
 MOST_PEOPLE: Final = 40
 # 95 % and 99.8 %: the usual two limits of a funnel plot.
 _LIMITS: Final = (1.96, 3.09)
@@ -123,7 +125,7 @@ def drivers(rows: pl.DataFrame, lang: str, t: Translate) -> Drawing:
         ),
     )
     base = alt.Chart(frame, height=HEIGHT)
-    x = alt.X("mean_score:Q", title=t("chart.performance"), scale=alt.Scale(zero=False, padding=30))
+    x = alt.X("mean_score:Q", title=t("chart.performance"), scale=alt.Scale(zero=False, padding=_LABEL_ROOM))
     y = alt.Y("importance:Q", title=t("chart.importance"), scale=alt.Scale(zero=False))
     colour = alt.ColorValue(theme.BLUE, condition={"test": "datum.is_first_to_improve", "value": theme.ORANGE})
     tips = [

@@ -30,6 +30,9 @@ LISTED: Final = 12
 _PANEL_WIDTH: Final = 300
 _PANELS_A_ROW: Final = 3
 FIRST_AREA: Final = "response"
+_LIST_HEIGHT: Final = 320
+_LIST_ROWS: Final = 8
+"""A list longer than this scrolls within its height; a shorter one ends with its last row."""
 
 
 def data_state(view: View, quiet: DeltaGenerator, loud: DeltaGenerator) -> None:
@@ -222,7 +225,12 @@ def complaint_list(view: View, waiting: pl.DataFrame) -> None:
     )
     dimensions = ("grade", "reason", "region", "tier", "product")
     names = ("complaint_id", "time_left", "age", "received_at", "due_at", *dimensions)
-    table(view, frame.select(name for name in names if name in frame.columns), dimensions=dimensions, height=320)
+    table(
+        view,
+        frame.select(name for name in names if name in frame.columns),
+        dimensions=dimensions,
+        height=_LIST_HEIGHT if frame.height > _LIST_ROWS else None,
+    )
 
 
 def score_table(view: View, means: pl.DataFrame) -> None:

@@ -37,12 +37,23 @@ if parts.needs(view, "complaints"):
             ),
         )  # fmt: skip
     with right:
-        parts.section(view, "complaint_grades")
-        explore.side_by_side(
+        parts.section(view, "complaint_reasons")
+        parts.chart(
             view,
-            ("complaint_volume", "complaint_closure_rate", "complaint_closed_rate", "complaint_cycle_time"),
-            "grade",
+            shapes.labelled(
+                shapes.counted(view.sums("mart_complaints_daily", by=("reason",)), "reason", "complaint_count"),
+                "reason",
+                lambda reason: view.labels.value("reason", reason),
+            ),
+            lambda counts: charts_counts.ranked_counts(counts, "reason", view.lang, view.t),
         )
+
+    parts.section(view, "complaint_grades")
+    explore.side_by_side(
+        view,
+        ("complaint_volume", "complaint_closure_rate", "complaint_closed_rate", "complaint_cycle_time"),
+        "grade",
+    )
 
     parts.section(view, "complaint_outcomes")
     monthly = view.sums("mart_complaints_daily", period="month")
@@ -54,17 +65,6 @@ if parts.needs(view, "complaints"):
             part_labels={name: view.t(f"outcomes.{name}") for name in theme.OUTCOME_COLOURS},
         ),
     )  # fmt: skip
-
-    parts.section(view, "complaint_reasons")
-    parts.chart(
-        view,
-        shapes.labelled(
-            shapes.counted(view.sums("mart_complaints_daily", by=("reason",)), "reason", "complaint_count"),
-            "reason",
-            lambda reason: view.labels.value("reason", reason),
-        ),
-        lambda counts: charts_counts.ranked_counts(counts, "reason", view.lang, view.t),
-    )
 
     boards.tables(view, "complaint_topics", "complaint_grade_changes")
 

@@ -111,6 +111,23 @@ def test_no_english_on_a_chinese_page_and_no_key_anywhere(real: None, name: str)
     assert [text for text in english if re.search(r"[\u4e00-\u9fff]{2,}", text) and not _is_data(text)] == []
 
 
+# Names of sources, files, tables and systems, and keys as the sources write them.
+NAMED = ("客户", "员工编号", "口径", "数据来源", "数据表", "文件", "文件指纹", "表", "读取", "编号")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_code_stands_in_a_table_of_a_chinese_page(real: None, name: str) -> None:
+    codes = re.compile(r"(?<![A-Za-z_:.])[a-z]{3,}(?:_[a-z]+)*(?![A-Za-z])")
+    found = {
+        (heading, str(value))
+        for frame in open_app(name, lang="zh").dataframe
+        for heading, column in frame.value.items()
+        for value in column
+        if heading not in NAMED and isinstance(value, str) and codes.search(value)
+    }
+    assert sorted(found) == []
+
+
 def _is_data(text: str) -> bool:
     """Names that the business has given in its own language: products, regions, people's quotes."""
     return any(mark in text for mark in ("**", "·", "（", "`"))
