@@ -35,6 +35,7 @@ ROW_HEIGHT: Final = 30
 # A chart's height includes its axis and legend.
 AXIS_HEIGHT: Final = 56
 LEGEND_HEIGHT: Final = 56
+_LEGEND_LINE: Final = 22
 _DURATION_STEPS: Final = ((172_800.0 * 2, 86_400.0, "days"), (7_200.0, 3_600.0, "hours"), (120.0, 60.0, "minutes"))
 _NARROW: Final = 0.06
 _PHONE_WIDTH: Final = 330
@@ -279,9 +280,19 @@ def _series_colour(frame: pl.DataFrame, series: str | None, order: list[str] | N
 
 def legend(labels: Iterable[str]) -> alt.Legend:
     """Above the chart, in as many columns as a phone holds: Vega never wraps a legend by itself."""
+    return alt.Legend(
+        orient="top", columns=_legend_columns(labels), labelLimit=300, symbolType="square", symbolOpacity=1
+    )
+
+
+def legend_height(labels: Sequence[str]) -> int:
+    """Pixels that the lines of the legend after the first take: a plot is not to be squeezed by them."""
+    return _LEGEND_LINE * (-(-len(labels) // _legend_columns(labels)) - 1)
+
+
+def _legend_columns(labels: Iterable[str]) -> int:
     widest = max((sum(1.0 if ord(letter) > _WIDE else 0.55 for letter in label) for label in labels), default=1.0)
-    columns = max(1, int(_PHONE_WIDTH / (widest * 14.5 + 28)))
-    return alt.Legend(orient="top", columns=columns, labelLimit=300, symbolType="square", symbolOpacity=1)
+    return max(1, int(_PHONE_WIDTH / (widest * 14.5 + 28)))
 
 
 def _largest(points: pl.DataFrame, target: float | None) -> float | None:

@@ -43,7 +43,7 @@ def stacked(
         frame = charts.with_period_text(frame, x)
     across = charts.time_axis() if is_time else alt.X(f"{x}:O", title=None, axis=alt.Axis(labelAngle=0), sort=None)
     drawing: alt.Chart = (
-        alt.Chart(frame, height=charts.HEIGHT)
+        alt.Chart(frame, height=charts.HEIGHT + charts.legend_height(labels))
         .mark_bar(width={"band": 0.78})
         .encode(
             x=across,
