@@ -1,8 +1,9 @@
 """Where service stands out for the worse: the region, product or tier that nobody would find by browsing.
 
-Every region and product is set against all others over the same dates, and every tier of a cohort against its own
-other months: VIP customers leave more seldom than others anyway, so only a change of theirs is news. Thousands of
-comparisons find something by luck alone; only what survives Benjamini and Hochberg's rule is told.
+Every region and product is set against all others over the same dates, and every tier of a cohort against itself a year
+earlier: VIP customers leave more seldom than others anyway, so only a change of theirs is news. Two cohorts a year apart
+share no day of the 365 that each is watched. Thousands of comparisons find something by luck alone; only what survives
+Benjamini and Hochberg's rule is told.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import erfc, hypot, sqrt
 from typing import TYPE_CHECKING, Final
 
 from dashboard import readings
-from dashboard.periods import Period
+from dashboard.periods import Period, shift_months
 from dashboard.session import Question
 
 if TYPE_CHECKING:
@@ -100,12 +101,9 @@ def _whole(whole: pl.DataFrame) -> Usual:
 
 
 def _own_past(slices: pl.DataFrame, question: Question) -> Usual:
-    """Every slice is set against the middle one of its own months."""
-    months: dict[str, list[readings.Reading]] = {}
-    for row in slices.to_dicts():
-        months.setdefault(str(row[question.by[0]]), []).append(readings.Reading.of(row))
-    middles = {value: median_of(several) for value, several in months.items()}
-    return lambda value, _: middles[value]
+    """Every cohort of a slice is set against the slice's cohort of the same month a year earlier."""
+    cohorts = {(str(row[question.by[0]]), row["period"]): readings.Reading.of(row) for row in slices.to_dicts()}
+    return lambda value, period: cohorts.get((value, shift_months(period, -12))) if period else None
 
 
 def _compared(
@@ -123,12 +121,6 @@ def _compared(
         if z is not None and other is not None and other.value is not None:
             period = view.step_dates(row["period"], question)
             yield Standout(question.kpi.id, name, value, period, now, other.value, z, is_own_past)
-
-
-def median_of(several: Sequence[readings.Reading]) -> readings.Reading | None:
-    """The middle one of a slice's months: what is usual for it."""
-    known = sorted((one for one in several if one.value is not None), key=lambda one: one.value or 0.0)
-    return known[len(known) // 2] if len(known) >= 6 else None
 
 
 def apart(now: readings.Reading, other: readings.Reading, kpi: Kpi) -> float | None:

@@ -82,21 +82,21 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Serve"]:
 
 
 class Serve:
-    """Dashboards by home, started once each."""
+    """Dashboards by home, started once each; benchmarks also have other scripts served."""
 
     def __init__(self) -> None:
-        self.running: dict[Path, tuple[str, subprocess.Popen[bytes]]] = {}
+        self.running: dict[tuple[Path, Path], tuple[str, subprocess.Popen[bytes]]] = {}
 
-    def __call__(self, home: Path) -> str:
-        if home not in self.running:
-            self.running[home] = self._start(home)
-        return self.running[home][0]
+    def __call__(self, home: Path, script: Path = serving.APP) -> str:
+        if (home, script) not in self.running:
+            self.running[home, script] = self._start(home, script)
+        return self.running[home, script][0]
 
-    def _start(self, home: Path) -> tuple[str, subprocess.Popen[bytes]]:
+    def _start(self, home: Path, script: Path) -> tuple[str, subprocess.Popen[bytes]]:
         port = free_port()
         options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
         flags = [f"--{name}={value}" for name, value in options.items()]
-        command = [sys.executable, "-m", "streamlit", "run", str(serving.APP), *flags]
+        command = [sys.executable, "-m", "streamlit", "run", str(script), *flags]
         environment = {**os.environ, "AFTERCARE_HOME": str(home), "PYTHONPATH": str(ROOT), "AFTERCARE_LOGIN": "0"}
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         base = f"http://127.0.0.1:{port}"

@@ -1,11 +1,14 @@
 """What is said to stand out: worse than the rest by more than luck, each slice once, the surest first."""
 
+from datetime import date
 from math import hypot
 
+import polars as pl
 import pytest
 
 from dashboard import standouts
 from dashboard.readings import Reading
+from dashboard.session import Question
 from dashboard.standouts import Standout
 from ingestion.warehouse.kpis import load_kpis
 
@@ -58,9 +61,27 @@ def test_a_slice_is_told_once_with_what_else_is_apart() -> None:
     assert [(one.value, one.also) for one in told] == [("四川", ("first_response_time",)), ("北京", ())]
 
 
-def test_the_usual_is_the_middle_month_and_needs_half_a_year() -> None:
-    months = [reading(value, 0.02) for value in (0.03, 0.04, 0.05, 0.05, 0.06, 0.16)]
-    middle = standouts.median_of(months)
-    assert middle is not None
-    assert middle.value == 0.05
-    assert standouts.median_of(months[:5]) is None
+def test_a_cohort_is_set_against_the_same_month_a_year_earlier() -> None:
+    churn = load_kpis()["churn_365d"]
+    rows = {
+        "period": [date(2024, 2, 1), date(2025, 1, 1), date(2025, 2, 1), date(2024, 2, 1)],
+        "tier": ["vip", "vip", "vip", "gold"],
+        "value": [0.04, 0.09, 0.12, 0.30],
+    }
+    told = {
+        "kpi": "churn_365d",
+        "state": "ok",
+        "numerator": 1,
+        "denominator": 1,
+        "n": 100,
+        "lower": 0.0,
+        "upper": 1.0,
+    }
+    frame = pl.DataFrame(rows).with_columns(**{name: pl.lit(value) for name, value in told.items()})
+    earlier = standouts._own_past(frame, Question(churn, ("tier",), "month"))
+    found = earlier("vip", date(2025, 2, 1))
+    assert found is not None
+    assert found.value == 0.04
+    # Nothing is known of January 2024, nor of gold in 2023.
+    assert earlier("vip", date(2025, 1, 1)) is None
+    assert earlier("gold", date(2024, 2, 1)) is None
