@@ -1,9 +1,9 @@
 """Where service stands out for the worse: the region, product or tier that nobody would find by browsing.
 
-Every region and product is set against all others over the same dates, and every tier of a cohort against itself a year
-earlier: VIP customers leave more seldom than others anyway, so only a change of theirs is news. Two cohorts a year apart
-share no day of the 365 that each is watched. Thousands of comparisons find something by luck alone; only what survives
-Benjamini and Hochberg's rule is told.
+Every region and product is set against all others over the same dates, and every tier of a cohort against itself a
+year earlier: VIP customers leave more seldom than others anyway, so only a change of theirs is news. Two cohorts a
+year apart share no day of the 365 that each is watched. Thousands of comparisons find something by luck alone; only
+what survives Benjamini and Hochberg's rule is told.
 """
 
 from __future__ import annotations

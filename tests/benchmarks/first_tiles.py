@@ -1,8 +1,8 @@
 """How soon a reader sees the first tile: `python -m tests.benchmarks.first_tiles HOME [--pages ...] [--repeat N]`.
 
 Chromium opens each page on a real server, in turn with a Streamlit page that holds a title and nothing else: from
-going to the address to the first number, and to the end of the script. Each opening is a new visitor, with nothing kept
-by the browser; what the server has read stays, as it does for the second visitor of a morning.
+going to the address to the first number, and to the end of the script. Each opening is a new visitor, with nothing
+kept by the browser; what the server has read stays, as it does for the second visitor of a morning.
 """
 
 from __future__ import annotations
