@@ -35,6 +35,7 @@ SECTIONS: Final = {
         "satisfaction": ":material/sentiment_satisfied:",
         "loyalty": ":material/loyalty:",
         "care": ":material/volunteer_activism:",
+        "customer": ":material/person_search:",
     },
     "improvement": {
         "programme": ":material/flag:",
@@ -49,8 +50,8 @@ SQL_PAGE: Final = {"sql": ":material/terminal:"}
 
 HOME_PAGE: Final = "overview"
 
-# Pages about the load and the definitions, which no period and no slice changes.
-UNFILTERED: Final = ("data_quality", "dictionary", "sql")
+# Pages about the load, the definitions and a single customer, which no period and no slice changes.
+UNFILTERED: Final = ("customer", "data_quality", "dictionary", "sql")
 
 
 def main() -> None:

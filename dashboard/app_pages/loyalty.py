@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import boards, cards, charts, charts_grids, explore, parts, shapes
+from dashboard import boards, cards, charts, charts_grids, customer, explore, parts, shapes
 from dashboard.session import current
 
 SHOWN = ("repurchase_90d", "repurchase_180d", "repurchase_365d", "churn_365d", "order_volume")
@@ -61,7 +61,8 @@ if parts.needs(view, "orders"):
         ),
     )  # fmt: skip
 
-    boards.tables(view, "customer_value_24m", "customer_360")
+    boards.tables(view, "customer_value_24m")
+    customer.listed(view)
 
     parts.section(view, "explore")
     explore.trend_and_groups(view, "loyalty", ("repurchase_90d", "repurchase_365d", "churn_365d", "order_volume"))

@@ -377,13 +377,20 @@ def held_records(
         select load_id, dataset, source_row, any_value(key) as key, any_value(original) as original
         from people.quarantine
         where (load_id, source_row) in (select unnest(?::varchar[]), unnest(?::bigint[])) group by all"""
-    # Opened for this look alone: nobody else's query may find it open.
+    with open_people(snapshot) as people:
+        return arrow.frame(people.sql(sql, params=[list(load_ids), list(source_rows)]))
+
+
+def open_people(snapshot: Snapshot) -> duckdb.DuckDBPyConnection:
+    """The companion file of personal columns, for one look, which the caller closes: nobody else may find it open.
+
+    Raises:
+        PeopleMissing: it is not there, or damaged.
+    """
     try:
-        people = engines.open_reader(snapshot.file.with_suffix(".people.duckdb"))
+        return engines.open_reader(snapshot.file.with_suffix(".people.duckdb"))
     except duckdb.Error as error:
         raise PeopleMissing from error
-    with people:
-        return arrow.frame(people.sql(sql, params=[list(load_ids), list(source_rows)]))
 
 
 def dimension_values(snapshot: Snapshot, scope: Scope, dimension: str) -> list[str]:

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PAGES = (
     "", "explore", "response", "first_fix", "complaints", "spare_parts", "satisfaction", "loyalty", "care",
-    "programme", "pain_points", "team", "data_quality", "dictionary",
+    "customer", "programme", "pain_points", "team", "data_quality", "dictionary",
 )  # fmt: skip
 
 

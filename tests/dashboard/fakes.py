@@ -23,7 +23,7 @@ WIDTHS = {"number": 0.5, "ratio": 0.01, "seconds": 300.0, "score": 0.05, "points
 # Of a view's columns those that hold no number.
 VIEWED = {
     "kpi": "csat", "unit": "ratio", "weekday": 1, "scope_dimension": "region", "scope_value": "北京",
-    "topic": "周末排队久", "dimension": "speed", "staff_key": "sample:L001",
+    "topic": "周末排队久", "dimension": "speed", "staff_key": "sample:L001", "customer_key": "crm:1",
 }  # fmt: skip
 OPTIONS = {
     "region": ["上海", "北京", "unknown"],

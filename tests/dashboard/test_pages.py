@@ -27,6 +27,7 @@ PAGES = {
     "explore": ("自助分析", "Explore"),
     "spare_parts": ("配件与主动服务", "Parts and proactive service"),
     "care": ("VIP 关怀与积分", "Care and points"),
+    "customer": ("客户 360", "Customer 360"),
     "programme": ("目标进度", "Programme"),
     "pain_points": ("痛点台账", "Pain points"),
     "team": ("团队绩效", "Team"),
