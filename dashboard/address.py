@@ -63,6 +63,21 @@ def select(
     return chosen
 
 
+def switch(
+    page: str, name: str, options: Sequence[str], *, label: str, words: Callable[[str], str], lang: str
+) -> str:
+    """The same as a few buttons in a row."""
+    key = f"{page}_{name}_{lang}"
+    if st.session_state.get(key) not in options:
+        wanted = asked(page, name)
+        st.session_state[key] = wanted if wanted in options else options[0]
+    chosen = str(
+        st.segmented_control(label, options, format_func=words, key=key, required=True, label_visibility="collapsed")
+    )
+    keep(page, name, "" if chosen == options[0] else chosen)
+    return chosen
+
+
 def _kept(page: str) -> dict[str, str]:
     pages: dict[str, dict[str, str]] = st.session_state.setdefault(_KEY, {})
     return pages.setdefault(page, {})

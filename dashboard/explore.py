@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import streamlit as st
 
-from dashboard import charts, filters, formats, parts, readings, shelf_menu
+from dashboard import address, charts, filters, formats, parts, readings, shelf_menu
+from dashboard.metrics import tier_now
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ingestion.warehouse.kpis import Kpi
 
 DIMENSIONS: Final = ("area", "region", "tier", "channel", "customer_type", "product_group", "product")
+TIER_BASES: Final = ("then", "now")
 _TOP: Final = 20
 _COHORT_MONTHS: Final = 36
 
@@ -125,7 +127,25 @@ def side_by_side(view: View, kpi_ids: Sequence[str], dimension: str) -> None:
         column = found.select(dimension, pl.Series(kpi.label[view.lang], texts, dtype=pl.String))
         table = column if table is None else table.join(column, on=dimension, how="full", coalesce=True)
     if table is not None:
+        if dimension in (tier_now.THEN, tier_now.NOW):
+            table = table.sort(pl.col(dimension).replace_strict(_ranks(view), default=None), nulls_last=True)
         parts.table(view, table.fill_null(formats.MISSING))
+
+
+def by_tier(view: View, page: str, kpi_ids: Sequence[str]) -> None:
+    """KPIs by tier, beside each other."""
+    parts.section(view, "by_tier")
+    side_by_side(view, kpi_ids, tier_basis(view, page))
+
+
+def tier_basis(view: View, page: str) -> str:
+    """The dimension to split by: the tier then, which is the default, or the tier of today."""
+    chosen = address.switch(
+        page, "tier_as", TIER_BASES, label=view.t("tier_basis.label"),
+        words=lambda one: view.t(f"tier_basis.{one}"), lang=view.lang,
+    )  # fmt: skip
+    st.caption(view.t(f"tier_basis.{chosen}_note"))
+    return tier_now.NOW if chosen == "now" else tier_now.THEN
 
 
 def attention(view: View, cards: Sequence[Card]) -> None:
@@ -172,6 +192,10 @@ def _measured(points: pl.DataFrame) -> pl.DataFrame:
     hidden = pl.when(few).then(None)
     shown = points.with_columns(hidden.otherwise(pl.col(name)).alias(name) for name in ("value", "lower", "upper"))
     return shown.filter(pl.col("value").is_not_null().any())
+
+
+def _ranks(view: View) -> dict[str, int]:
+    return {tier: rank for rank, tier in enumerate(view.labels.tiers())}
 
 
 def _own(kpi: Kpi) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ _POLICIES: Final = {"tier": "tiers.csv", "region": "regions.csv", "channel": "ch
 _SAME_VALUES: Final = {
     "tier_from": "tier",
     "tier_to": "tier",
+    "tier_now": "tier",
     "dimension": "survey_dimension",
 }
 

@@ -54,6 +54,11 @@ if parts.needs(view, "complaints"):
         ("complaint_volume", "complaint_closure_rate", "complaint_closed_rate", "complaint_cycle_time"),
         "grade",
     )
+    explore.by_tier(
+        view,
+        "complaints",
+        ("complaint_volume", "complaint_closure_rate", "complaint_closed_rate", "complaint_cycle_time"),
+    )
 
     parts.section(view, "complaint_outcomes")
     monthly = view.sums("mart_complaints_daily", period="month")

@@ -32,7 +32,7 @@ if parts.needs(view, "orders"):
     left, right = st.columns(2, gap="medium")
     with left:
         parts.section(view, "churn_by_tier")
-        explore.groups(view, view.kpi("churn_365d"), "tier")
+        explore.groups(view, view.kpi("churn_365d"), explore.tier_basis(view, "loyalty"))
     with right:
         parts.section(view, "churn_curve")
         if parts.splits(view, view.kpi("churn_365d")):

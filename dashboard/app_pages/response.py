@@ -41,6 +41,12 @@ if parts.needs(view, "tickets"):
         "channel",
     )
 
+    explore.by_tier(
+        view,
+        "response",
+        ("ticket_volume", "first_response_time", "first_response_time_p90", "sla_response_met", "sla_resolution_met"),
+    )
+
     parts.section(view, "arrivals")
     measure = parts.pick(view, "arrivals", ("volume", "met"), "arrivals")
     unit = "count" if measure == "volume" else "ratio"

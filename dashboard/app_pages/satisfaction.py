@@ -47,6 +47,8 @@ if parts.needs(view, "surveys", "survey_answers"):
         ),
     )  # fmt: skip
 
+    explore.by_tier(view, "satisfaction", ("csat", "satisfaction_mean", "nps", "survey_response_rate"))
+
     parts.section(view, "drivers")
     drivers.show(view)
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import polars as pl
 
-from dashboard.metrics import answers, arrow, completing
+from dashboard.metrics import answers, arrow, completing, tier_now
 from dashboard.metrics.access import Scope
 from dashboard.metrics.asked import Asked
 from dashboard.metrics.completing import missing as missing
@@ -260,7 +260,13 @@ class Ask:
 
 def values_together(snapshot: Snapshot, scope: Scope, asks: Sequence[Ask]) -> list[pl.DataFrame]:
     """`values` of each, asked together: what shares a table is read in one scan. Raises KpiQuestionInvalid."""
-    asked = [Asked(ask.kpi, _question(snapshot, scope, ask.wanted, ask.by, ask.period)) for ask in asks]
+    asked = [
+        Asked(
+            tier_now.of(snapshot, ask.kpi, (*ask.by, *ask.wanted.where)),
+            _question(snapshot, scope, ask.wanted, ask.by, ask.period),
+        )
+        for ask in asks
+    ]
     return completing.answer(snapshot, asked)
 
 
@@ -315,12 +321,13 @@ def rows(
     if part not in ("denominator", "numerator"):
         raise KpiQuestionInvalid("unknown_part", part=part)
     question = _question(snapshot, scope, wanted, (), "total")
-    return snapshot.run(kpi_sql.rows_query(kpi, question, part, limit))
+    return snapshot.run(kpi_sql.rows_query(tier_now.of(snapshot, kpi, wanted.where), question, part, limit))
 
 
 def curve(snapshot: Snapshot, scope: Scope, kpi: Kpi, wanted: Filter, by: Sequence[str] = ()) -> pl.DataFrame:
     """The Kaplan-Meier curve: the dimensions, duration (s, or 1 = the limit), survival, lower, upper, at_risk."""
-    return answers.curve(snapshot, Asked(kpi, _question(snapshot, scope, wanted, by, "total")))
+    asked = tier_now.of(snapshot, kpi, (*by, *wanted.where))
+    return answers.curve(snapshot, Asked(asked, _question(snapshot, scope, wanted, by, "total")))
 
 
 def sums(
