@@ -67,8 +67,8 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
         return _texts(formats.value(value, one.units_of[name], view.lang) for value in column.cast(pl.Float64))
     if name in one.words:
         return _texts(str(one.word(name, value, view.lang)) for value in column)
-    if name == "month_start":
-        return _texts(f"{value:%Y-%m}" for value in column)
+    if column.dtype == pl.Date and name == "month_start":
+        return column.dt.strftime("%Y-%m")
     if column.dtype.is_temporal():
         return _texts(formats.day(value) for value in column)
     if name in ("kpi", "guardrail"):

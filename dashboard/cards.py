@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import streamlit as st
 
-from dashboard import drill, formats, readings, theme
+from dashboard import drill, formats, readings, sparklines, theme
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 from ingestion.warehouse.kpi_bounds import is_bounded
@@ -152,8 +152,17 @@ def _headline(view: View, card: Card) -> None:
         delta_arrow=_arrow(delta),
         delta_description=view.t(f"comparisons.short_{_name(view, card, comparison)}") if delta else None,
         help=kpi.meaning[view.lang],
-        chart_data=card.course if now.is_shown and len(card.course) > 1 else None,
     )
+    if now.is_shown and len(card.course) > 1:
+        sparklines.draw(card.course, colour, _course(view, card))
+
+
+def _course(view: View, card: Card) -> str:
+    """The little line in words, for who cannot see it."""
+    unit, lang = card.kpi.unit, view.lang
+    ends = {"first": card.course[0], "last": card.course[-1], "low": min(card.course), "high": max(card.course)}
+    told = {name: formats.value(value, unit, lang) for name, value in ends.items()}
+    return view.t("card.course", kpi=card.kpi.label[lang], **told)
 
 
 def headline(view: View, kpi: Kpi, reading: Reading) -> str:

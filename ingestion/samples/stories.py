@@ -62,7 +62,7 @@ def draw_stories(seed: int, until: date) -> Stories:
         slow_first=first,
         slow_last=last,
         repeat_product=_PRODUCTS[int(rng.integers(len(_PRODUCTS)))],
-        vip_churn=((0.0, 0.03), (peak, 0.16), (peak + 0.25, 0.05), (1.0, 0.02)),
+        vip_churn=((0.0, 0.03), (peak, 0.30), (peak + 0.25, 0.05), (1.0, 0.02)),
     )
 
 

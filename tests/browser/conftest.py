@@ -41,8 +41,8 @@ FLAGS = [
     "--disable-sync",
 ]
 
-# The menu's list has a wrapper between <ul> and <li>; the little line on a card has no text beside its numbers.
-STREAMLITS_OWN = [["[data-testid=stSidebarNav]"], ["[data-testid=stMetricChart]"]]
+# The menu's list has a wrapper between <ul> and <li>.
+STREAMLITS_OWN = [["[data-testid=stSidebarNav]"]]
 
 
 def chromium() -> str:
@@ -173,7 +173,7 @@ class Reader:
 
     @property
     def barriers(self) -> list[str]:
-        """What axe-core finds serious or critical, but in two elements of Streamlit's own that no page can mend."""
+        """What axe-core finds serious or critical, but in one element of Streamlit's own that no page can mend."""
         from axe_playwright_python.sync_playwright import Axe
 
         # While a page is drawn anew what stood there fades: that is no fault of its colours.
