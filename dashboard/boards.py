@@ -79,7 +79,7 @@ def _told(view: View, one: Table, found: pl.DataFrame, name: str) -> pl.Series:
     if name == "scope_value":
         pairs = zip(found["scope_dimension"], column, strict=True)
         return _texts(view.labels.value(dimension, value) if value else "" for dimension, value in pairs)
-    if name == "worst_slices":
+    if name == "worst_slices" and column.dtype == pl.String:
         return _texts(_slices(view, value) if value else None for value in column)
     if name == "weekday":
         return _texts(view.t(f"weekdays.{value}") for value in column)
