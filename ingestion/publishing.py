@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from ingestion import baseline, effects, gates, growth, restatements
+from ingestion import baseline, effects, gates, growth, restatements, topics
 from ingestion.errors import Finding
 from ingestion.steps import reached
 from ingestion.warehouse import cells_build, contents, ledger, models, serving, snapshots, spark
@@ -138,6 +138,8 @@ def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engin
     models.verify_entries(tonight.con)
     if any(model.name == "core.fct_measures" for model in ordered):
         effects.measure(tonight.con)
+    if set(topics.READS) <= {model.name for model in ordered}:
+        topics.write(tonight.con)
     _build_cells(tonight)
     contents.refuse_personal_columns(tonight.con, (tonight.build_catalog, "scratch"))
     reached("built")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import boards, cards, charts_counts, drivers, explore, parts, shapes, theme
+from dashboard import boards, cards, charts_counts, drivers, explore, parts, shapes, theme, voices
 from dashboard.session import current
 
 SHOWN = ("csat", "satisfaction_mean", "survey_response_rate", "nps")
@@ -51,6 +51,8 @@ if parts.needs(view, "surveys", "survey_answers"):
 
     parts.section(view, "drivers")
     drivers.show(view)
+
+    voices.show(view)
 
     boards.tables(view, "satisfaction_by_survey_channel", "csat_weighted")
 
