@@ -16,7 +16,7 @@ import altair as alt
 import polars as pl
 from altair.utils import schemapi
 
-from dashboard import formats, theme
+from dashboard import formats, theme, unmatured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +84,7 @@ def kpi_trend(
     order: list[str] | None = None,
     notes: pl.DataFrame | None = None,
 ) -> Drawing:
-    """One KPI over time with its 95 % band; the target is a dashed rule, unmatured points are hollow.
+    """One KPI over time with its 95 % band; the target is a dashed rule, unmatured periods hatched, points hollow.
 
     points: period (Date), value, lower, upper, n, state, and the `series` column where there is one.
     A gap stays a gap: a week without cases has no rate, which is not a rate of zero. notes: period, note: what
@@ -107,7 +107,9 @@ def kpi_trend(
             base.mark_area(opacity=0.16, color=theme.BLUE).encode(x=x, y=alt.Y("lower:Q"), y2=alt.Y2("upper:Q"))
         )
     layers.append(base.mark_line(strokeWidth=2).encode(x=x, y=y, color=colour))
-    hollow = alt.FillOpacityValue(1.0, condition={"test": "datum.state == 'provisional'", "value": 0.25})
+    if "provisional" in set(points["state"]):
+        layers.append(unmatured.band(base, x, t))
+    hollow = alt.FillOpacityValue(1.0, condition={"test": "datum.state == 'provisional'", "value": 0.5})
     layers.append(
         base.mark_point(filled=True, size=52).encode(x=x, y=y, color=colour, fillOpacity=hollow, tooltip=tips)
     )

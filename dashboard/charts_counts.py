@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 import polars as pl
 
-from dashboard import charts, formats, theme
+from dashboard import charts, formats, theme, unmatured
 
 if TYPE_CHECKING:
     from dashboard.charts import Drawing
@@ -32,6 +32,7 @@ def stacked(
         counts.filter(pl.col(part).is_in(shown))
         .with_columns(
             pl.col(part).cast(order).to_physical().alias("part_order"),
+            pl.col(part).cast(pl.String).alias("part_code"),
             pl.col(part).replace_strict(part_labels, default=pl.col(part)).alias("part_label"),
             charts.texts(counts.filter(pl.col(part).is_in(shown))["count"], "count", lang).alias("text"),
         )
@@ -56,6 +57,7 @@ def stacked(
                 legend=charts.legend(labels),
             ),
             order=alt.Order("part_order:Q"),
+            **unmatured.of_parts(shown),
             tooltip=[
                 alt.Tooltip("period_text:N", title=t("chart.period"))
                 if is_time

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import altair as alt
 import polars as pl
 
-from dashboard import formats, theme
+from dashboard import formats, theme, unmatured
 from dashboard.charts import AXIS_HEIGHT, LEGEND_HEIGHT
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     """The repurchase triangle: cohorts down, months since the first order across, cumulative share as colour.
 
     cells: cohort (Date), months_since, share, customers, repeats, is_matured. A cell whose months have not
-    fully passed for the whole cohort is grey with a broken edge: its share can only still grow.
+    fully passed for the whole cohort is hatched: its share can only still grow.
     """
     words = {True: t("cohort.matured"), False: t("cohort.unmatured")}
     frame = cells.with_columns(
@@ -63,7 +63,7 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
         pl.Series("maturity", [words[flag] for flag in cells["is_matured"]], dtype=pl.String),
     )
     rows = frame["cohort_text"].n_unique()
-    base = alt.Chart(frame, height=22 * rows + AXIS_HEIGHT + LEGEND_HEIGHT)
+    base = alt.Chart(frame, height=22 * rows + AXIS_HEIGHT + 2 * LEGEND_HEIGHT)
     x = alt.X(
         "months_since:O",
         title=t("cohort.months_since"),
@@ -89,8 +89,9 @@ def cohorts(cells: pl.DataFrame, lang: str, t: Translate) -> Drawing:
     )
     waiting = (
         base.transform_filter("!datum.is_matured")
-        .mark_rect(fill=theme.PALE, fillOpacity=0.35, stroke=theme.GREY, strokeDash=[3, 2], strokeWidth=1)
-        .encode(x=x, y=y, tooltip=tips)
+        .transform_calculate(unmatured=f"'{t('chart.unmatured')}'")
+        .mark_rect(color=unmatured.hatch(), strokeDash=list(unmatured.EDGE), strokeWidth=1)
+        .encode(x=x, y=y, stroke=unmatured.edge("unmatured", t), tooltip=tips)
     )
     return alt.layer(matured, waiting)
 

@@ -125,7 +125,48 @@ def test_a_funnel_names_count_and_share_of_the_first_step() -> None:
     ]
 
 
-def test_unmatured_cohort_cells_are_grey_with_a_broken_edge() -> None:
+def unmatured_word(layer: dict[str, Any]) -> str:
+    """What the legend says of a hatched layer."""
+    stroke = layer["encoding"]["stroke"]
+    assert stroke["legend"]["symbolDash"]
+    assert layer["transform"][-1]["calculate"] == f"'{stroke['scale']['domain'][0]}'"
+    return str(stroke["scale"]["domain"][0])
+
+
+@pytest.mark.parametrize(("lang", "word"), [("zh", "观察期未满（暂估）"), ("en", "Not yet matured (provisional)")])
+def test_periods_that_are_not_over_are_hatched_and_named_in_the_legend(lang: str, word: str) -> None:
+    drawn = layers(charts.kpi_trend(points(), "ratio", lang, translator(lang)))
+    (band,) = [layer for layer in drawn if layer["mark"]["type"] == "rect"]
+    assert band["mark"]["color"]["gradient"] == "linear"
+    assert band["transform"][0]["filter"] == "datum.state == 'provisional'"
+    assert unmatured_word(band) == word
+    whole = points(state=["ok", "empty", "ok"])
+    assert "rect" not in [layer["mark"]["type"] for layer in layers(charts.kpi_trend(whole, "ratio", lang, ZH))]
+
+
+def test_the_hatched_periods_are_those_of_the_axis_in_their_order() -> None:
+    drawn = layers(charts.kpi_trend(points(state=["provisional", "empty", "ok"]), "ratio", "zh", ZH))
+    # An axis without a sort takes periods as it meets them: the layer of all of them comes first.
+    assert "transform" not in drawn[0]
+    assert [layer["mark"]["type"] for layer in drawn].index("rect") > 0
+
+
+@pytest.mark.parametrize(("part", "is_marked"), [("maturing", True), ("not_due", True), ("unsettled", False)])
+def test_parts_of_a_stack_that_are_not_decided_are_lighter_with_a_broken_edge(part: str, is_marked: bool) -> None:
+    counts = pl.DataFrame({"period": [date(2025, 1, 1)] * 2, "part": ["settled", part], "count": [3, 2]})
+    colours = {"settled": theme.BLUE, part: theme.PALE}
+    chart = charts_counts.stacked(
+        counts, "period", "part", colours, "zh", ZH, part_labels={"settled": "已化解", part: "其余"}
+    )
+    encoding = chart.to_dict()["encoding"]
+    assert ("strokeDash" in encoding) is is_marked
+    if is_marked:
+        assert encoding["fillOpacity"]["condition"]["test"] == f"indexof(['{part}'], datum.part_code) >= 0"
+        assert encoding["fillOpacity"]["condition"]["value"] < 0.5
+        assert {row["part_code"] for row in rows(chart)} == {"settled", part}
+
+
+def test_unmatured_cohort_cells_are_hatched_with_a_broken_edge() -> None:
     cells = pl.DataFrame(
         {
             "cohort": [date(2025, 1, 1)] * 2,
@@ -138,7 +179,9 @@ def test_unmatured_cohort_cells_are_grey_with_a_broken_edge() -> None:
     )
     waiting = layers(charts_grids.cohorts(cells, "zh", ZH))[1]
     assert waiting["mark"]["strokeDash"]
+    assert waiting["mark"]["color"]["gradient"] == "linear"
     assert "color" not in waiting["encoding"]
+    assert unmatured_word(waiting) == "观察期未满（暂估）"
 
 
 def test_staying_in_a_tier_is_not_coloured_as_a_move() -> None:
