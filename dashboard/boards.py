@@ -8,6 +8,7 @@ import polars as pl
 import streamlit as st
 
 from dashboard import cards, drill, formats, parts, readings
+from dashboard.session import TABLE_SHOWN
 from ingestion.warehouse.kpis import load_kpis
 from ingestion.warehouse.views import load_views
 
@@ -51,6 +52,13 @@ def table(view: View, one: Table) -> None:
     found = frame(view, one)
     if found is not None:
         parts.sheet(view, readable(view, one, found))
+        limited(view, found)
+
+
+def limited(view: View, found: pl.DataFrame) -> None:
+    """Say so where a table has more rows than a page shows."""
+    if found.height == TABLE_SHOWN:
+        st.caption(view.t("drill.limited", limit=formats.number(TABLE_SHOWN, view.lang)))
 
 
 def readable(view: View, one: Table, found: pl.DataFrame) -> pl.DataFrame:

@@ -59,6 +59,7 @@ def listed(view: View) -> None:
         return
     st.caption(view.t("customer.choose"))
     picked = parts.sheet(view, boards.readable(view, one, found), key="customers")
+    boards.limited(view, found)
     if picked is not None:
         go(str(found["customer_key"][picked]))
 

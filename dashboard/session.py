@@ -42,6 +42,7 @@ Where = tuple[tuple[str, tuple[str, ...]], ...]
 
 ROWS_SHOWN: Final = 500
 OPEN_SHOWN: Final = 5_000
+TABLE_SHOWN: Final = 1_000
 _COARSE_PERIODS: Final = ("day", "week")
 _STATE_KEY: Final = "_view"
 
@@ -234,9 +235,9 @@ class View:
         )
 
     def table(self, one: Table) -> pl.DataFrame:
-        """The table of a view of sql/views under the filter, which must name no slice that its fact does not know."""
+        """The first rows of a view of sql/views; the filter must name no slice that its fact does not know."""
         key = (*self._key(None), one.id, one.version)
-        return kept.frames.one(key, lambda: query.view(self.snapshot, self.scope, one, self.filter()))
+        return kept.frames.one(key, lambda: query.view(self.snapshot, self.scope, one, self.filter(), TABLE_SHOWN))
 
     def baseline(self) -> pl.DataFrame:
         """What was frozen when the programme began, whatever dates are chosen."""

@@ -270,12 +270,12 @@ def values_together(snapshot: Snapshot, scope: Scope, asks: Sequence[Ask]) -> li
     return completing.answer(snapshot, asked)
 
 
-def view(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
-    """The table of a view under the filter; no row at all where an export it needs is not connected.
+def view(snapshot: Snapshot, scope: Scope, view: View, wanted: Filter, limit: int | None = None) -> pl.DataFrame:
+    """The table of a view under the filter, or its first rows; none at all where an export it needs is not connected.
 
     Raises KpiQuestionInvalid.
     """
-    found = snapshot.run(views.view_query(view, _question(snapshot, scope, wanted, (), "total")))
+    found = snapshot.run(views.view_query(view, _question(snapshot, scope, wanted, (), "total"), limit))
     return found.clear() if missing(snapshot, view) else found
 
 

@@ -187,8 +187,8 @@ def _expanded(sql: str, last_date: str) -> str:
     return _PLACEHOLDER.sub(filled, sql)
 
 
-def view_query(view: View, question: Question) -> Query:
-    """The table of a view under a filter. Raises KpiQuestionInvalid."""
+def view_query(view: View, question: Question, limit: int | None = None) -> Query:
+    """The table of a view under a filter, or its first rows. Raises KpiQuestionInvalid."""
     check_slices(view, question)
     conditions, binds = conditions_of(view, question, view.time)
     sql = f"""
@@ -198,8 +198,8 @@ with units as (
 )
 select * from (
 {_expanded(view.sql, question.last_date.isoformat())}
-) as answer"""
-    return Query(sql, tuple(binds))
+) as answer{"" if limit is None else " limit ?"}"""
+    return Query(sql, (*binds, *(() if limit is None else (limit,))))
 
 
 def view_rows_query(view: View, question: Question, limit: int | None = None) -> Query:

@@ -84,7 +84,9 @@ class FakeQuery:
     def missing(self, snapshot: FakeSnapshot, asked: Kpi | View) -> tuple[str, ...]:
         return tuple(name for name in asked.datasets if name not in snapshot.connected)
 
-    def view(self, snapshot: FakeSnapshot, scope: Scope, view: View, wanted: Filter) -> pl.DataFrame:
+    def view(
+        self, snapshot: FakeSnapshot, scope: Scope, view: View, wanted: Filter, limit: int | None = None
+    ) -> pl.DataFrame:
         return pl.DataFrame({name: [VIEWED.get(name, 1.0)] for name in view.columns})
 
     def view_rows(

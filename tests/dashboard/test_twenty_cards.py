@@ -14,7 +14,7 @@ import duckdb
 import pytest
 import streamlit as st
 
-from dashboard import formats, kept
+from dashboard import boards, formats, kept, session
 from ingestion import pipeline
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
@@ -206,3 +206,18 @@ def test_a_card_says_what_a_statement_of_its_own_says(
 
 def test_there_are_twenty() -> None:
     assert len(CARDS) == 20
+
+
+def test_a_long_table_ends_where_the_page_says(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Millions of customers cannot go to a browser: the worst stand first, and the page says that there are more."""
+    monkeypatch.setenv("AFTERCARE_HOME", str(home))
+    monkeypatch.setattr(session, "TABLE_SHOWN", 20)
+    monkeypatch.setattr(boards, "TABLE_SHOWN", 20)
+    st.cache_data.clear()
+    kept.frames.clear()
+    app = open_app("loyalty", lang="en")
+    assert not app.exception
+    (listed,) = [frame.value for frame in app.dataframe if "Signs of risk" in frame.value.columns]
+    assert len(listed) == 20
+    assert listed["Signs of risk"].is_monotonic_decreasing
+    assert "Only the first 20 rows are shown." in [caption.value for caption in app.caption]
