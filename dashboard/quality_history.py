@@ -37,14 +37,12 @@ def feeds(view: View) -> None:
 
 def _feed(view: View, feed: Feed) -> dict[str, Any]:
     as_of = view.snapshot.as_of
-    is_overdue = feed.is_overdue(as_of, view.snapshot.run_id)
-    state = "too_few" if is_overdue is None else "overdue" if is_overdue else "on_time"
     behind = timedelta(seconds=max(0.0, feed.seconds_behind(as_of)))
     gap = timedelta(seconds=feed.longest_gap_seconds) if feed.longest_gap_seconds else None
     return {
         "source": feed.source,
         "feed": feed.feed,
-        "feed_state": view.t(f"feed_states.{state}"),
+        "feed_state": view.t(f"feed_states.{feed.state(as_of, view.snapshot.run_id)}"),
         "data_through": feed.data_through,
         "behind": formats.age(behind, view.lang) if behind else "—",
         "longest_gap": formats.age(gap, view.lang) if gap else "—",

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    import duckdb
+
     from ingestion.landing import Landed
     from ingestion.mapping import Feed, Source
     from ingestion.night import Night
@@ -172,23 +174,38 @@ def judge_spark(tonight: Night, failed: Sequence[gate.CheckResult]) -> None:
 
 
 def check_freshness(tonight: Night, as_of: datetime, sources: Mapping[str, Source]) -> None:
-    """Warn of feeds that did not come although the others did: their part of the newest days is missing.
-
-    A feed that is no longer declared is awaited no more.
-    """
-    checks = [
-        _fresh(feed, as_of, is_overdue)
+    """Warn of feeds that brought nothing although the others did: their part of the newest days is missing."""
+    ended = ended_feeds(tonight.con, as_of, sources)
+    told = [
+        (feed, state, feed.copied_run_id == tonight.run_id)
         for feed in feeds.read(tonight.con)
-        if feed.source in sources
-        and feed.feed in sources[feed.source].feeds
-        and (is_overdue := feed.is_overdue(as_of, tonight.run_id)) is not None
+        if (feed.source, feed.feed) not in ended and (state := feed.state(as_of, tonight.run_id)) != "too_few"
     ]
+    # A copy that came tonight is told of by itself, with what to do.
+    checks = [_fresh(feed, as_of, state, success=state == "on_time" or is_told) for feed, state, is_told in told]
     if checks:
         _obey(tonight, gate.GateResult(gate.EXPORTS, tuple(checks)), None)
 
 
-def _fresh(feed: feeds.Feed, as_of: datetime, is_overdue: bool) -> gate.CheckResult:
+def ended_feeds(
+    con: duckdb.DuckDBPyConnection, as_of: datetime, sources: Mapping[str, Source]
+) -> set[tuple[str, str]]:
+    """Feeds of which no file is to come any more: no longer declared, or retired."""
+    return {
+        (feed.source, feed.feed)
+        for feed in feeds.read(con)
+        if feed.source not in sources or not sources[feed.source].awaits(feed.feed, feed.data_through, as_of)
+    }
+
+
+def _fresh(feed: feeds.Feed, as_of: datetime, state: feeds.State, *, success: bool) -> gate.CheckResult:
     rule = rules()["feed_overdue"]
+    copied = {
+        "zh": f"；此后到达的 {feed.copy} 与已入库的文件内容相同",
+        "en": f"; {feed.copy}, which came since, is a copy of an earlier one",
+    }
+    if state != "copied":
+        copied = dict.fromkeys(copied, "")
     behind, usual = (
         f"{seconds / 86400:.1f}" for seconds in (feed.seconds_behind(as_of), feed.longest_gap_seconds or 0)
     )
@@ -198,14 +215,14 @@ def _fresh(feed: feeds.Feed, as_of: datetime, is_overdue: bool) -> gate.CheckRes
         expectation="freshness",
         column="",
         severity=rule.severity,
-        success=not is_overdue,
+        success=success,
         unexpected_count=None,
         element_count=None,
         code=rule.code,
         reason_zh=f"{rule.label['zh']}：比统计截止时间早 {behind} 天，平常最多间隔 {usual} 天；"
-        f"最近一份是 {feed.file}",
+        f"最近一份是 {feed.file}{copied['zh']}",
         reason_en=f"{rule.label['en']}: it ends {behind} days before the others; its longest pause is {usual} days; "
-        f"newest file: {feed.file}",
+        f"newest file: {feed.file}{copied['en']}",
     )
 
 

@@ -76,7 +76,7 @@ def look(
         content = identity(file.path, feed, digest)
         key = (file.source, file.feed, content, _day_named(feed, file.path.name))
         if key in taken:
-            inbox.findings.append(Finding("same_content", {"file": name, "other": taken[key]}))
+            inbox.findings.append(_copy(file, name, taken[key]))
         elif known.get((file.source, file.feed, content, None)) == "retracted":
             inbox.findings.append(Finding("retracted_file", {"file": name, "sha256": content}))
         elif key not in known:
@@ -84,8 +84,12 @@ def look(
             inbox.arrivals.append(Arrival(file, feed, content))
         elif (had := names.get((file.source, file.feed, content))) and not {name, file.path.name} & {*had}:
             # Yesterday's export under today's name: the export it should have been is missing.
-            inbox.findings.append(Finding("same_content", {"file": name, "other": had[0]}))
+            inbox.findings.append(_copy(file, name, had[0]))
     return inbox
+
+
+def _copy(file: ExportFile, name: str, other: str) -> Finding:
+    return Finding("same_content", {"file": name, "other": other, "source": file.source, "feed": file.feed})
 
 
 def _day_named(feed: Feed, file_name: str) -> datetime | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +18,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from ingestion.errors import MappingInvalid
 from ingestion.mapping_columns import dataset_map, file_of, refuse_unknown, written_text
 from ingestion.mapping_joins import join
+from ingestion.mapping_retired import retired
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
+    from datetime import date
 
     from ingestion.mapping_columns import ColumnMap, DatasetMap
     from ingestion.mapping_joins import Join
@@ -137,6 +140,19 @@ class Source:
     master_namespace: str = ""
     ignore_files: tuple[str, ...] = ()
     feeds: Mapping[str, Feed] = field(default_factory=dict)
+    # Feed -> the first day of which nothing is to come any more.
+    retired: Mapping[str, date] = field(default_factory=dict)
+
+    def awaits(self, feed: str, data_through: datetime, as_of: datetime) -> bool:
+        """Whether files of a feed are to come: it is declared, and not retired by as_of. Instants are UTC.
+
+        A feed whose data go beyond the day on which it was retired has come back.
+        """
+        if feed not in self.feeds or feed not in self.retired:
+            return feed in self.feeds
+        local = datetime.combine(self.retired[feed], time(), ZoneInfo(self.feeds[feed].timezone))
+        ended = local.astimezone(UTC).replace(tzinfo=None)
+        return as_of < ended or data_through > ended + timedelta(days=1)
 
     def ignores(self, file_name: str) -> bool:
         """Whether a file is known and deliberately not read."""
@@ -232,6 +248,7 @@ def load_source(*folders: Path) -> Source:
         master_namespace=master_namespace,
         ignore_files=ignore_files,
         feeds={name: _feed(folders, name, {**shared, **entry}) for name, entry in feeds.items()},
+        retired=retired(folders, feeds),
     )
 
 

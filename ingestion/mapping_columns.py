@@ -162,7 +162,7 @@ def _column_maps(
     Args:
         needs_key_only: every record is a tombstone, which says no more than what is gone.
     """
-    rows = _read_csv(file, ("their_heading", "our_column"))
+    rows = read_csv(file, ("their_heading", "our_column"))
     columns: list[ColumnMap] = []
     ignored: list[str] = []
     for line, row in rows:
@@ -208,7 +208,7 @@ def _values(folders: Sequence[Path], feed: str, dataset: str, column: str) -> di
     for name in (f"{feed}.{dataset}.{column}.csv", f"{dataset}.{column}.csv", f"{column}.csv"):
         file = file_of(folders, f"values/{name}")
         if file.is_file():
-            rows = _read_csv(file, ("their_value", "our_value"))
+            rows = read_csv(file, ("their_value", "our_value"))
             return {row["their_value"].strip(): row["our_value"].strip() for _, row in rows}
     return None
 
@@ -228,7 +228,7 @@ def _read_text(file: Path, changed_at: int) -> str:
     return written_text(file)
 
 
-def _read_csv(file: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def read_csv(file: Path, needed: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
     """The lines of a mapping file with their line numbers, without blank ones."""
     try:
         text = _read_text(file, file.stat().st_mtime_ns)

@@ -127,7 +127,7 @@ def _run(
     bounds.write(tonight, aim.as_of, sources)
     gates.check_bounds(tonight)
     gates.check_marts(tonight)
-    return _outcome(tonight, publishing.publish(tonight, aim))
+    return _outcome(tonight, publishing.publish(tonight, aim, sources))
 
 
 def look(tonight: Night, exports: Path, sources: Mapping[str, Source]) -> list[Arrival]:

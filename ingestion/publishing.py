@@ -211,7 +211,7 @@ def _write_inputs(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> No
     )
 
 
-def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
+def publish(tonight: Night, aim: Aim, sources: Mapping[str, Source]) -> Literal["published", "held"]:
     """Complete and close the snapshot, show it to readers, and keep only the newest ones."""
     tonight.progress.stage("publish")
     home, run_id, settings = tonight.places.home, tonight.run_id, tonight.settings
@@ -224,7 +224,8 @@ def publish(tonight: Night, aim: Aim) -> Literal["published", "held"]:
         state=aim.state,
         schema_version=snapshots.SCHEMA_VERSION,
     )
-    contents.write_records(tonight.con, record, models.load_models())
+    ended = gates.ended_feeds(tonight.con, aim.as_of, sources)
+    contents.write_records(tonight.con, record, models.load_models(), ended)
     reached("records_written")
     restatements.record(tonight, aim.as_of)
     if tonight.differences is not None:

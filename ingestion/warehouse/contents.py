@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from data_checks.contract import datasets
 from ingestion.sqltext import quoted
+from ingestion.warehouse import feeds
 from ingestion.warehouse.engines import attach
 from ingestion.warehouse.errors import PersonalColumn
-from ingestion.warehouse.feeds import FEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,15 +69,16 @@ _LEDGER = {
         from warehouse.meta.quarantine where released_by is null order by load_id, source_row""",
     "released": """select load_id, source, feed, file, dataset, source_row, column_name, code, released_load,
         released_at from warehouse.meta.quarantine where released_by is not null order by load_id, source_row""",
-    "feeds": FEEDS,
     "targets": "from scratch.raw.targets",
     "runs": f"""select run_id, started_at, ended_at, verdict, as_of, message_code
         from warehouse.meta.runs order by run_id desc limit {RUNS_SHOWN}""",
 }
 
 
-def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterable[Model]) -> None:
-    """Fill schema `meta` of the snapshot."""
+def write_records(
+    con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterable[Model], ended: Iterable[tuple[str, str]] = ()
+) -> None:
+    """Fill schema `meta` of the snapshot; `ended` are the feeds of which no file is to come any more."""
     published = [model for model in models if model.is_published]
     con.execute("create schema if not exists meta")
     con.execute(
@@ -95,6 +96,7 @@ def write_records(con: duckdb.DuckDBPyConnection, run: RunRecord, models: Iterab
     con.execute("insert into warehouse.meta.volumes select ?, name, row_count from meta.models", [run.run_id])
     for table, sql in _LEDGER.items():
         con.execute(f"create table meta.{table} as {sql}", [run.run_id] * sql.count("?"))
+    feeds.write(con, ended)
     names = {model.name for model in published}
     _write_datasets(con, names)
     _write_load_datasets(con)

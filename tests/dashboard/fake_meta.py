@@ -1,10 +1,15 @@
 """What the tables meta.* of the fake read side hold: targets, and the records of one night."""
 
+from dataclasses import fields
 from datetime import UTC, datetime
 
 import polars as pl
 
+from ingestion.warehouse.feeds import Feed
+
 AS_OF = datetime(2025, 6, 30, 16, 0)
+_SINCE = ("R1", 0.0, None, None)
+_COPIED = ("R1", 0.0, "helpdesk/calls-0630.csv", "R2")
 _LOADED = datetime(2025, 7, 1, 1, 0, tzinfo=UTC).replace(tzinfo=None)
 META = {
     "targets": pl.DataFrame(
@@ -103,11 +108,13 @@ META = {
     ),
     "feeds": pl.DataFrame(
         [
-            ("helpdesk", "tickets", "tickets-0630.csv", datetime(2025, 6, 30, 16), 86_400.0, 7),
-            ("helpdesk", "surveys", "surveys-0627.csv", datetime(2025, 6, 27, 16), 90_000.0, 7),
-            ("crm", "products", "products.csv", datetime(2025, 6, 1, 16), None, 0),
+            ("helpdesk", "tickets", "tickets-0630.csv", datetime(2025, 6, 30, 16), 86_400.0, 7, *_SINCE, True),
+            ("helpdesk", "surveys", "surveys-0627.csv", datetime(2025, 6, 27, 16), 90_000.0, 7, *_SINCE, True),
+            ("helpdesk", "calls", "calls-0626.csv", datetime(2025, 6, 26, 16), 90_000.0, 7, *_COPIED, True),
+            ("crm", "leads", "leads-0613.csv", datetime(2025, 6, 13, 16), 90_000.0, 7, *_SINCE, False),
+            ("crm", "products", "products.csv", datetime(2025, 6, 1, 16), None, 0, *_SINCE, True),
         ],
-        schema=["source", "feed", "file", "data_through", "longest_gap_seconds", "gap_count"],
+        schema=[field.name for field in fields(Feed)],
         orient="row",
     ),
     "definitions": pl.DataFrame(

@@ -84,7 +84,7 @@ FIELDS = {
     "unmatched_file": ("file",),
     "mapping_file_invalid": ("export", "detail", "line"),
     "file_still_changing": ("file",),
-    "same_content": ("file", "other"),
+    "same_content": ("file", "other", "source", "feed"),
     "cut_short": ("file", "row"),
     "retracted_file": ("file", "sha256"),
     "changed_while_reading": ("file",),

@@ -84,6 +84,8 @@ def test_each_feed_says_whether_it_came_as_usual(open_page: OpenPage) -> None:
     rows = table_with(open_page("data_quality"), "是否按时")
     assert [(row["数据来源"], row["是否按时"]) for row in rows] == [
         ("crm", "次数太少，无法判断"),
+        ("crm", "已停用"),
+        ("helpdesk", "逾期：到达的文件没有新内容"),
         ("helpdesk", "逾期"),
         ("helpdesk", "按时"),
     ]

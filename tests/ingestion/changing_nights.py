@@ -65,7 +65,7 @@ def run_night(
         publishing.build(tonight, aim, sources, "duckdb")
         wrong = differing(tonight) if is_compared else []
         wrong += differing_cells(tonight.con) if is_compared and is_last else []
-        publishing.publish(tonight, aim)
+        publishing.publish(tonight, aim, sources)
     return tonight, wrong
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,42 @@ def test_a_namespace_with_a_colon_is_refused(tmp_path: Path, line: str) -> None:
     # Keys are namespace:id, and are taken apart again at the colon.
     with pytest.raises(MappingInvalid, match="colon"):
         load_source(source(tmp_path / "shop", f"{line}\n{FEEDS}"))
+
+
+@pytest.mark.parametrize("since", ["2025-07-01", "2025/7/1"])
+def test_a_retired_feed_is_awaited_until_its_day_and_again_once_it_is_back(tmp_path: Path, since: str) -> None:
+    retired = f"feed,since\ntickets,{since}\n"
+    shanghai = 'timezone = "Asia/Shanghai"\n' + FEEDS
+    own = source(tmp_path / "desk", shanghai, **{"retired.csv": retired})
+    desk = load_source(own)
+    assert desk.retired == {"tickets": date(2025, 7, 1)}
+    june, ended = datetime(2025, 6, 30, 15, 59), datetime(2025, 6, 30, 16)
+    assert desk.awaits("tickets", june, june)
+    assert not desk.awaits("tickets", june, ended)
+    assert desk.awaits("tickets", datetime(2025, 7, 9), datetime(2025, 7, 9))
+    assert not desk.awaits("never_declared", june, june)
+
+
+def test_a_shipped_source_is_retired_by_a_file_beside_it(tmp_path: Path) -> None:
+    own = tmp_path / "zendesk"
+    own.mkdir()
+    (own / "retired.csv").write_text("feed,since\n*,2025-07-01\n", encoding="utf-8")
+    zendesk = load_source(own, SHIPPED / "zendesk")
+    assert set(zendesk.retired) == set(zendesk.feeds)
+    assert len(zendesk.feeds) > 1
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("orders,2025-07-01", "no such feed"),
+        ("tickets,July", "since is a day"),
+        ("tickets,2025-02-30", "since is a day"),
+    ],
+)
+def test_a_slip_in_the_list_of_retired_feeds_is_named_with_its_line(tmp_path: Path, line: str, reason: str) -> None:
+    own = source(tmp_path / "desk", **{"retired.csv": f"feed,since\n{line}\n"})
+    with pytest.raises(MappingInvalid) as slip:
+        load_source(own)
+    assert reason in str(slip.value.finding.fields)
+    assert slip.value.finding.fields["line"] == 2

@@ -85,7 +85,7 @@ def test_the_same_content_under_another_name_is_nothing_new(shop: Shop) -> None:
     shop.tickets("copy", ("T001", "C001", "2025-06-01 09:00:00"), ("T002", "C002", "2025-06-01 23:30:00"))
     second = shop.night()
     assert second.verdict == "nothing_new"
-    told = {"file": "shop/tickets-copy.csv", "other": "tickets-0601.csv"}
+    told = {"file": "shop/tickets-copy.csv", "other": "tickets-0601.csv", "source": "shop", "feed": "tickets"}
     assert [(severity, one.code, one.fields) for severity, one in second.findings] == [("warn", "same_content", told)]
     assert [shop.night().findings for _ in range(3)] == [()] * 3
 
