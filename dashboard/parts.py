@@ -30,9 +30,8 @@ LISTED: Final = 12
 _PANEL_WIDTH: Final = 300
 _PANELS_A_ROW: Final = 3
 FIRST_AREA: Final = "response"
-_LIST_HEIGHT: Final = 320
+_LIST_HEIGHT: Final = 330
 _LIST_ROWS: Final = 8
-"""A list longer than this scrolls within its height; a shorter one ends with its last row."""
 
 
 def data_state(view: View, quiet: DeltaGenerator, loud: DeltaGenerator) -> None:
@@ -211,6 +210,11 @@ def sheet(
     return chosen if chosen != before else None
 
 
+def list_height(frame: pl.DataFrame) -> int | None:
+    """A long list scrolls within its height; a short one ends with its last row."""
+    return _LIST_HEIGHT if frame.height > _LIST_ROWS else None
+
+
 def complaint_list(view: View, waiting: pl.DataFrame) -> None:
     """Open complaints, the least time left first; the time left in words, since it decides what to do."""
     if waiting.is_empty():
@@ -229,7 +233,7 @@ def complaint_list(view: View, waiting: pl.DataFrame) -> None:
         view,
         frame.select(name for name in names if name in frame.columns),
         dimensions=dimensions,
-        height=_LIST_HEIGHT if frame.height > _LIST_ROWS else None,
+        height=list_height(frame),
     )
 
 

@@ -57,7 +57,7 @@ def summary(view: View) -> None:
 
 
 def runs(view: View) -> None:
-    """The last nights and how each ended."""
+    """The last nights, how each ended, and what stopped it."""
     # The night that wrote this snapshot had not ended while it wrote: it was published, or nobody would see it.
     is_this = pl.col("verdict").is_null() & (pl.col("run_id") == view.snapshot.run_id)
     frame = view.meta("runs").with_columns(
@@ -65,9 +65,12 @@ def runs(view: View) -> None:
         pl.when(is_this).then(pl.lit(view.snapshot.as_of)).otherwise(pl.col("as_of")).alias("as_of"),
     )
     verdicts = [view.t(f"verdicts.{verdict or 'running'}") for verdict in frame["verdict"]]
-    told = frame.with_columns(pl.Series("verdict", verdicts, dtype=pl.String)).sort("started_at", descending=True)
+    reasons = [words.reason(view.lang, code) if code else "" for code in frame["message_code"]]
+    told = frame.with_columns(
+        pl.Series("verdict", verdicts, dtype=pl.String), pl.Series("reason", reasons, dtype=pl.String)
+    ).sort("started_at", descending=True)
     # When the night ended is left out: the snapshot is written before its own night's end.
-    parts.table(view, _only(told, ("started_at", "verdict", "as_of", "run_id")))
+    parts.table(view, _only(told, ("started_at", "verdict", "reason", "as_of", "run_id")))
 
 
 def loads(view: View) -> None:
@@ -75,7 +78,7 @@ def loads(view: View) -> None:
     frame = view.meta("loads").sort("loaded_at", "file", descending=[True, False])
     states = [view.t(f"load_states.{state}") for state in frame["state"]]
     told = frame.with_columns(pl.Series("state", states, dtype=pl.String))
-    parts.table(view, _only(told, _LOAD_COLUMNS), height=330)
+    parts.table(view, _only(told, _LOAD_COLUMNS), height=parts.list_height(told))
 
 
 def quarantine(view: View) -> None:

@@ -136,7 +136,7 @@ def volumes(view: View) -> None:
     parts.table(
         view,
         told.with_columns(pl.Series("row_count_change", shares, dtype=pl.String)).select(_VOLUME_COLUMNS),
-        height=330,
+        height=parts.list_height(told),
     )
 
 

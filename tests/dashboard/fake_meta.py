@@ -1,7 +1,7 @@
 """What the tables meta.* of the fake read side hold: targets, and the records of one night."""
 
 from dataclasses import fields
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
@@ -157,11 +157,12 @@ META = {
     ),
     "runs": pl.DataFrame(
         {
-            "run_id": ["20250701T000000"],
-            "started_at": [_LOADED],
-            "ended_at": [_LOADED],
-            "verdict": ["published"],
-            "as_of": [AS_OF],
+            "run_id": ["20250701T000000", "20250630T000000"],
+            "started_at": [_LOADED, _LOADED - timedelta(days=1)],
+            "ended_at": [_LOADED, _LOADED - timedelta(days=1)],
+            "verdict": ["published", "stopped"],
+            "as_of": [AS_OF, None],
+            "message_code": [None, "corrupt_gzip"],
         }
     ),
     "datasets": pl.DataFrame(

@@ -89,3 +89,11 @@ def test_each_feed_says_whether_it_came_as_usual(open_page: OpenPage) -> None:
         ("helpdesk", "逾期"),
         ("helpdesk", "按时"),
     ]
+
+
+def test_each_run_says_what_stopped_it(open_page: OpenPage) -> None:
+    rows = table_with(open_page("data_quality"), "结果")
+    assert [(row["批次"], row["原因"]) for row in rows] == [
+        ("20250701T000000", ""),
+        ("20250630T000000", "gzip 压缩包已损坏或不完整"),
+    ]

@@ -201,7 +201,9 @@ def test_a_night_warns_of_the_export_that_stayed_away(shop: Shop) -> None:
 @pytest.mark.slow
 def test_nobody_waits_for_a_retired_export(shop: Shop) -> None:
     """As the warning advises: the same nights with a line in retired.csv, and no warning."""
-    (shop.home / "mappings" / "shop" / "retired.csv").write_text("feed,since\ncustomers,2025-06-06\n", encoding="utf-8")
+    (shop.home / "mappings" / "shop" / "retired.csv").write_text(
+        "feed,since\ncustomers,2025-06-06\n", encoding="utf-8"
+    )
     for day in range(1, 7):
         at = f"2025-06-{day:02d} 23:00:00"
         shop.tickets(f"060{day}", (f"T1{day:02d}", "C001", at))
