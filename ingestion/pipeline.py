@@ -243,8 +243,7 @@ def _nothing_new(tonight: Night, aim: publishing.Aim) -> Outcome:
     """Nothing a number depends on has changed, so readers keep the snapshot they have."""
     ended_at = snapshots.now()
     ledger.end_run(tonight.con, tonight.run_id, verdict="nothing_new", ended_at=ended_at, state=aim.state)
-    for run_id in ledger.forget_idle(tonight.con, tonight.run_id):
-        tonight.places.log(run_id).unlink(missing_ok=True)
+    _forgotten(tonight, ledger.forget_idle(tonight.con, tonight.run_id))
     return _outcome(tonight, "nothing_new")
 
 
@@ -254,7 +253,15 @@ def _put_back(tonight: Night, verdict: Literal["stopped", "failed"]) -> Outcome:
     code = next((finding.code for severity, finding in tonight.findings if severity == "stop"), "failed")
     settle(tonight.con, tonight.places, tonight.run_id, verdict=verdict, message_code=code)
     tonight.loads.clear()
+    _forgotten(tonight, ledger.forget_repeats(tonight.con))
     return _outcome(tonight, "stopped")
+
+
+def _forgotten(tonight: Night, run_ids: Sequence[str]) -> None:
+    """What lies in HOME of runs that the ledger has let go."""
+    for run_id in run_ids:
+        tonight.places.log(run_id).unlink(missing_ok=True)
+        tonight.places.docs(run_id).unlink(missing_ok=True)
 
 
 def _outcome(tonight: Night, verdict: Verdict) -> Outcome:

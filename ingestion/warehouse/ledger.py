@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from data_checks.contract import datasets
@@ -160,10 +161,33 @@ def forget_idle(con: duckdb.DuckDBPyConnection, run_id: str) -> list[str]:
         and run_id not in (select run_id from warehouse.meta.findings where code = 'same_content')""",
         {"this": run_id},
     ).fetchall()
-    idle = [row[0] for row in rows]
-    for table in ("findings", "runs") if idle else ():
-        con.execute(f"delete from warehouse.meta.{table} where list_contains(?::varchar[], run_id)", [idle])
-    return idle
+    return _forget(con, [row[0] for row in rows])
+
+
+def forget_repeats(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Of the newest runs in a row that stopped on the very same, keep the first and the last; returns the others.
+
+    The file that stops a run stops each one until it is put right: called every ten minutes, they would push what
+    other nights told out of the lists of recent runs. A run in which somebody accepted a check is kept.
+    """
+    rows = con.execute(
+        """with told as (
+            select run_id, list_sort(list(distinct concat_ws(' ', severity, code, fields))) as story
+            from warehouse.meta.findings group by run_id
+        )
+        select run_id, verdict, story from warehouse.meta.runs left join told using (run_id) order by run_id desc"""
+    ).fetchall()
+    alike = takewhile(lambda row: row[1:] == ("stopped", rows[0][2]), rows)
+    repeats = {row[0] for row in list(alike)[1:-1]}
+    accepted = {row[0] for row in con.execute("select distinct run_id from warehouse.meta.overrides").fetchall()}
+    return _forget(con, sorted(repeats - accepted))
+
+
+def _forget(con: duckdb.DuckDBPyConnection, run_ids: list[str]) -> list[str]:
+    """Take runs that brought nothing out of the ledger."""
+    for table in ("findings", "checks", "runs") if run_ids else ():
+        con.execute(f"delete from warehouse.meta.{table} where list_contains(?::varchar[], run_id)", [run_ids])
+    return run_ids
 
 
 def unfinished(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -51,6 +51,32 @@ def test_a_night_between_idle_ones_keeps_its_own_line(shop: Shop) -> None:
     assert verdicts == ["published", "nothing_new", "published", "nothing_new"]
 
 
+def test_a_file_that_stops_every_run_leaves_the_first_and_the_last_of_them(shop: Shop) -> None:
+    """Called every ten minutes, what other nights told would soon be out of every list of recent runs."""
+
+    def stopped() -> str:
+        outcome = shop.night()
+        assert outcome.verdict == "stopped"
+        Places(shop.home).docs(outcome.run_id).write_text("its checks")
+        return outcome.run_id
+
+    published = shop.night().run_id
+    Places(shop.home).data_docs.mkdir(exist_ok=True)
+    file = shop.exports / "shop" / "tickets-0602.csv"
+    file.write_text("", encoding="utf-8")
+    empty = [stopped() for _ in range(4)]
+    # Another fault is another story, and the first one come back is a third.
+    file.write_text("id,customer\n", encoding="utf-8")
+    headings = [stopped() for _ in range(2)]
+    file.write_text("", encoding="utf-8")
+    again = stopped()
+    kept = [empty[0], empty[3], *headings, again]
+    assert [run for (run,) in shop.ledger("select run_id from meta.runs order by 1")] == [published, *kept]
+    assert [run for (run,) in shop.ledger("select distinct run_id from meta.findings order by 1")] == kept
+    assert sorted(file.stem for file in (shop.home / "logs").iterdir()) == [published, *kept]
+    assert sorted(file.stem for file in Places(shop.home).docs_kept()) == kept
+
+
 def test_a_second_run_while_one_runs_changes_nothing(shop: Shop) -> None:
     shop.night()
     before = {file: file.stat().st_mtime_ns for file in shop.home.rglob("*") if file.is_file()}
