@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from data_checks import gate
 from data_checks.gist import gist, place
-from ingestion import bounds, data_docs, drift, gates, inbox, overrides, publishing, usage
+from ingestion import bounds, data_docs, drift, gates, inbox, overrides, publishing, swapped, usage
 from ingestion.errors import Finding, IngestionError
 from ingestion.landing import judge_references, land_file
 from ingestion.mapping import load_sources
@@ -182,6 +182,7 @@ def land(tonight: Night, arrivals: list[Arrival], sources: Mapping[str, Source])
     judge_references(tonight.con, "scratch", landed, "warehouse", namespaces=waiting.namespaces_of(sources))
     reached("references_judged")
     drift.tell(tonight.con, landed)
+    swapped.tell(tonight.con, landed)
     for one in landed:
         for finding in one.notes:
             tonight.tell("note", finding, one.load_id)

@@ -252,6 +252,15 @@ def last_headings(con: duckdb.DuckDBPyConnection, source: str, feed: str) -> lis
     return [heading for (heading,) in rows]
 
 
+def newest(con: duckdb.DuckDBPyConnection, source: str, feed: str) -> datetime | None:
+    """How far the files of a feed go; None where none was loaded that says so."""
+    row = con.execute(
+        "select max(data_through) from warehouse.meta.loads where source = ? and feed = ? and state = 'loaded'",
+        [source, feed],
+    ).fetchone()
+    return row[0] if row else None
+
+
 def record_finding(
     con: duckdb.DuckDBPyConnection, run_id: str, load_id: str | None, code: str, severity: str, fields: object
 ) -> None:

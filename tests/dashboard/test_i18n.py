@@ -26,7 +26,7 @@ TOLD = (
     *("mostly_held_back", "nothing_found", "no_rows", "hidden_rows", "hidden_columns"),
     *("new_column", "gone_column", "renamed_column"),
     *("absent_column", "sheet_chosen", "collapsed_differently", "sources_apart", "rows_not_chosen", "none_chosen"),
-    *("unnamed_cells", "merged_cells", "ambiguous_dates", "mapping_file_invalid"),
+    *("unnamed_cells", "merged_cells", "ambiguous_dates", "swapped_dates", "mapping_file_invalid"),
     *("calendar_gap", "calendar_assumed", "prune_failed"),
 )
 
@@ -86,6 +86,7 @@ FIELDS = {
     "file_still_changing": ("file",),
     "same_content": ("file", "other", "source", "feed"),
     "cut_short": ("file", "row"),
+    "swapped_dates": ("file", "dataset", "column", "count", "first", "last", "other_first", "other_last"),
     "retracted_file": ("file", "sha256"),
     "changed_while_reading": ("file",),
     "calendar_gap": ("calendar", "days"),

@@ -88,6 +88,12 @@ def day_first(instant: str) -> str:
     return f"{day}/{month}/{year} {time}"
 
 
+def swapped(instant: str) -> str:
+    """What a spreadsheet of another country makes of a day up to the 12th: the declared format, another day."""
+    year, month, day = instant[:10].split("-")
+    return f"{year}-{day}-{month}{instant[10:]}"
+
+
 def write(file: Path, content: str | bytes) -> None:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
 
@@ -124,6 +130,7 @@ def twice(night: int) -> str:
 # Night -> what is wrong with it. Every other night is clean.
 FAULTS = {
     2: stops("tickets", "empty_file", lambda n: b""),
+    3: warns("tickets", lambda n: text(changed(rows("tickets", n), "created", swapped)), "swapped_dates"),
     4: stops("tickets", "no_rows", lambda n: text(rows("tickets", n)[:1])),
     6: warns("tickets", lambda n: text(rows("tickets", n))[:-12], "cut_short", "too_many_held_back"),
     7: warns("tickets", lambda n: text(rows("tickets", n - 2)), "same_content"),
