@@ -140,6 +140,9 @@ def build(tonight: Night, aim: Aim, sources: Mapping[str, Source], engine: Engin
         effects.measure(tonight.con)
     if set(topics.READS) <= {model.name for model in ordered}:
         topics.write(tonight.con)
+        if tonight.changed_tables is not None:
+            # No model: counted anew every night, so its cells are too.
+            tonight.changed_tables |= {topics.TABLE}
     _build_cells(tonight)
     contents.refuse_personal_columns(tonight.con, (tonight.build_catalog, "scratch"))
     reached("built")
