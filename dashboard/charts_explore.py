@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import altair as alt
 import polars as pl
 
-from dashboard import charts, formats, theme
+from dashboard import charts, formats, theme, unmatured
 from dashboard.charts import AXIS_HEIGHT
 
 if TYPE_CHECKING:
@@ -70,22 +70,16 @@ def _panel(
         alt.Tooltip("text:N", title=t("chart.value")),
         alt.Tooltip("n:Q", title="n"),
     ]
-    drawn: alt.Chart = (
-        alt.Chart(part, height=_PANEL_HEIGHT, title=title)
-        .mark_line(strokeWidth=1.8, point=alt.OverlayMarkDef(size=18))
-        .encode(
-            x=alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy")),
-            y=alt.Y("value:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=span)),
-            color=alt.Color(
-                f"{line}:N",
-                title=None,
-                scale=alt.Scale(domain=names, range=list(theme.CATEGORIES)),
-                legend=alt.Legend(orient="top", columns=3),
-            ),
-            tooltip=tips,
-        )
+    base = alt.Chart(part, height=_PANEL_HEIGHT)
+    x = alt.X("period_text:O", title=None, sort=None, axis=alt.Axis(labelAngle=0, labelOverlap="greedy"))
+    y = alt.Y("value:Q", title=scale.title, axis=scale.alt(tickCount=4), scale=alt.Scale(domain=span))
+    colours = alt.Scale(domain=names, range=list(theme.CATEGORIES))
+    colour = alt.Color(f"{line}:N", title=None, scale=colours, legend=alt.Legend(orient="top", columns=3))
+    lines = base.mark_line(strokeWidth=1.8, point=alt.OverlayMarkDef(size=18)).encode(
+        x=x, y=y, color=colour, tooltip=tips
     )
-    return drawn
+    hatched = [unmatured.band(base, x, t)] if "provisional" in set(part["state"]) else []
+    return alt.layer(*hatched, lines, title=title)
 
 
 def steps(rows: pl.DataFrame, dimension: str, top: int) -> pl.DataFrame:

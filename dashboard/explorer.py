@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard import address, cards, charts, charts_explore, formats, parts, readings
 from dashboard.labels import Labels
+from dashboard.metrics import tier_now
 from dashboard.periods import NO_COMPARISON
 from dashboard.session import Question
 from ingestion.warehouse.change import COUNTED, WEIGHED
@@ -82,7 +83,9 @@ def steps_of(kpi: Kpi) -> tuple[str, ...]:
 
 
 def _dimension(view: View, name: str, kpi: Kpi, taken: tuple[str, ...]) -> str:
-    options = [NONE, *(one for one in kpi.dimensions if one not in taken)]
+    # The tier then is one of the KPI's own; the tier of today is looked up, and stands behind them.
+    now = [tier_now.NOW] if tier_now.knows(view.snapshot, kpi) else []
+    options = [NONE, *(one for one in (*kpi.dimensions, *now) if one not in taken)]
     return address.select(
         PAGE,
         name,

@@ -44,7 +44,11 @@ class Labels:
 
     def datasets(self, names: Iterable[str]) -> str:
         """Datasets in a row: “工单、投诉”."""
-        return self.t("parts.and").join(self._word(f"datasets.{name}", name) for name in names)
+        return self.t("parts.and").join(self.dataset(name) for name in names)
+
+    def dataset(self, name: str) -> str:
+        """A dataset, or a feed, which mostly bears the name of what it brings."""
+        return self._word(f"datasets.{name}", name)
 
     def column(self, name: str) -> str:
         """The heading of a table's column."""
@@ -72,6 +76,8 @@ class Labels:
         text = self.code(value)
         if value is None or text == "unknown":
             return self.t("values.unknown")
+        if dimension == "feed":
+            return self.dataset(text)
         name = _SAME_VALUES.get(dimension, dimension)
         named = _policy_labels(name, self.lang).get(text)
         return named or self._word(f"values.{name}.{text}", text)

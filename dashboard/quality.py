@@ -77,7 +77,7 @@ def loads(view: View) -> None:
     """Every file of the ledger with its accounting, the newest first."""
     frame = view.meta("loads").sort("loaded_at", "file", descending=[True, False])
     states = [view.t(f"load_states.{state}") for state in frame["state"]]
-    told = frame.with_columns(pl.Series("state", states, dtype=pl.String))
+    told = named(view, frame.with_columns(pl.Series("state", states, dtype=pl.String)))
     parts.table(view, _only(told, _LOAD_COLUMNS), height=parts.list_height(told))
 
 
@@ -95,7 +95,7 @@ def quarantine(view: View) -> None:
     counts = shapes.counted(frame.group_by("reason").agg(pl.col("row_count").sum()), "reason", "row_count", top=20)
     draw = charts_counts.ranked_counts
     parts.chart(view, counts, lambda told: draw(told, "reason", view.lang, view.t, colour=theme.ORANGE))
-    parts.table(view, _only(frame.sort("row_count", descending=True), _ADVICE_COLUMNS))
+    parts.table(view, _only(named(view, frame.sort("row_count", descending=True)), _ADVICE_COLUMNS))
 
 
 def checks(view: View) -> None:
@@ -166,9 +166,7 @@ def datasets(view: View) -> None:
     """Which datasets hold rows, from which source; the rest are named as not connected."""
     frame = view.meta("datasets")
     connected = frame.filter(pl.col("row_count") > 0).sort("dataset", "source")
-    named = [view.labels.datasets([name]) for name in connected["dataset"]]
-    told = connected.with_columns(pl.Series("dataset", named, dtype=pl.String))
-    parts.table(view, _only(told, ("dataset", "source", "row_count", "data_through")))
+    parts.table(view, _only(named(view, connected), ("dataset", "source", "row_count", "data_through")))
     missing = [name for name in contract.datasets() if name not in set(connected["dataset"])]
     if missing:
         st.caption(f"{view.t('states.not_connected')}: {view.labels.datasets(missing)}")
@@ -184,6 +182,13 @@ def _quarantine(view: View) -> pl.DataFrame:
     return counted.with_columns(
         pl.Series("reason", reasons, dtype=pl.String), pl.Series("advice", advice, dtype=pl.String)
     )
+
+
+def named(view: View, frame: pl.DataFrame) -> pl.DataFrame:
+    """Feeds and datasets in words."""
+    codes = [name for name in ("feed", "dataset") if name in frame.columns]
+    words_ = {name: [one and view.labels.dataset(one) for one in frame[name]] for name in codes}
+    return frame.with_columns(pl.Series(name, told, dtype=pl.String) for name, told in words_.items())
 
 
 def _sentence(view: View, row: Mapping[str, Any]) -> str:

@@ -41,7 +41,7 @@ def _feed(view: View, feed: Feed) -> dict[str, Any]:
     gap = timedelta(seconds=feed.longest_gap_seconds) if feed.longest_gap_seconds else None
     return {
         "source": feed.source,
-        "feed": feed.feed,
+        "feed": view.labels.dataset(feed.feed),
         "feed_state": view.t(f"feed_states.{feed.state(as_of, view.snapshot.run_id)}"),
         "data_through": feed.data_through,
         "behind": formats.age(behind, view.lang) if behind else "—",
@@ -83,7 +83,7 @@ def held_rows(view: View) -> None:
         st.warning(view.t("quality.no_people"), icon=":material/key_off:")
     columns = (name for name in (*_HELD_COLUMNS, "key", "original") if name in told.columns)
     # What is personal is looked at and not taken along: the download menu keeps what it is offered.
-    parts.table(view, told.select(columns), is_offered=not is_whole)
+    parts.table(view, quality.named(view, told.select(columns)), is_offered=not is_whole)
     # A record with two faults, or of two datasets, is one row of its file.
     counts = {"count": frame.select("load_id", "source_row").n_unique(), "reasons": frame.height}
     words_key = "quality.held_records" if is_whole else "quality.held_rows"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from dashboard.metrics import query
+from dashboard.metrics import query, tier_now
 from dashboard.metrics.access import Scope
 from dashboard.metrics.query import Snapshot
 from ingestion.warehouse import kpi_sql
@@ -34,5 +34,6 @@ def explain(
         )
 
     mart_columns = snapshot.columns.get(kpi.mart.model, ()) if kpi.mart else ()
-    found = snapshot.run(explain_query(kpi, asked(now), asked(before), mart_columns))
+    asked_of = tier_now.of(snapshot, kpi, (*by, *now.where))
+    found = snapshot.run(explain_query(asked_of, asked(now), asked(before), mart_columns))
     return found.clear() if query.missing(snapshot, kpi) else found

@@ -1,4 +1,6 @@
-"""The steps of a change add up, whatever is left out of sight."""
+"""The steps of a change add up, whatever is left out of sight; small courses are hatched where they are not over."""
+
+from datetime import date
 
 import polars as pl
 import pytest
@@ -42,3 +44,23 @@ def test_the_waterfall_is_a_chart_that_vega_knows(lang: str) -> None:
     drawn = charts_explore.waterfall(named, "ratio", "higher", lang, t).to_dict()
     (data,) = [rows for rows in drawn["datasets"].values() if len(rows) == 6]
     assert [row["tone"] for row in data] == ["end", "helps", "hurts", "helps", "helps", "end"]
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_small_courses_are_hatched_where_a_period_is_not_over(lang: str) -> None:
+    t = translator(lang)
+    points = pl.DataFrame(
+        [
+            (date(2025, month, 1), region, tier, 0.5 + month / 10, 40, "provisional" if late and month == 2 else "ok")
+            for region, late in (("A", True), ("B", False))
+            for tier in ("gold", "vip")
+            for month in (1, 2)
+        ],
+        schema=["period", "region", "tier", "value", "n", "state"],
+        orient="row",
+    )
+    drawn = [one.to_dict() for one in charts_explore.multiples(points, "ratio", ("region", "tier"), lang, t)]
+    assert [one["title"] for one in drawn] == ["A", "B"]
+    kinds = [[layer["mark"]["type"] for layer in one["layer"]] for one in drawn]
+    assert kinds == [["rect", "line"], ["line"]]
+    assert drawn[0]["layer"][0]["mark"]["color"]["gradient"] == "linear"

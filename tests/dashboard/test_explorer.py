@@ -65,6 +65,20 @@ def test_a_median_of_the_others_is_that_of_their_tickets(full_snapshot: Snapshot
     assert found.filter(region=OTHERS)["n"].item() == asked["n"].item()
 
 
+def test_the_tier_of_today_is_one_of_the_sides(full_snapshot: Snapshot) -> None:
+    """Asked like any other, its whole is that of all tiers then, and the steps of a change add up."""
+    view = look(full_snapshot)
+    kpi = KPIS["sla_response_met"]
+    now, then = (explorer.groups(view, Asked(kpi, (by,), "total", "table", 20)) for by in ("tier_now", "tier"))
+    assert dict(now.select("tier_now", "n").rows()) != dict(then.select("tier", "n").rows())
+    assert now["n"].sum() == then["n"].sum() > 0
+    compared = view.compared(kpi)
+    assert compared is not None
+    rows = view.explained(kpi, ("tier_now",), compared)
+    total = rows.filter(pl.col("level") == "total")["total"].item()
+    assert rows.filter(pl.col("level") != "total")["total"].sum() == pytest.approx(total)
+
+
 @pytest.mark.parametrize("number", range(COMBOS))
 def test_a_random_view_is_no_error(home: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setenv("AFTERCARE_HOME", str(home))
