@@ -17,7 +17,7 @@ from dashboard.metrics.access import Scope
 from ingestion.warehouse import kpi_sql
 from ingestion.warehouse.kpis import Filter, Kpi, Query, load_kpis
 
-SLICES, SOAKED_SLICES = 8, 50
+SLICES, SOAKED_SLICES = 4, 50
 ENOUGH = 10
 FEW_UNITS = 200
 """Of a fact with fewer units than this, random slices with ten of them are not to be had."""
