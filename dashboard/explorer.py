@@ -85,7 +85,9 @@ def steps_of(kpi: Kpi) -> tuple[str, ...]:
 def _dimension(view: View, name: str, kpi: Kpi, taken: tuple[str, ...]) -> str:
     # The tier then is one of the KPI's own; the tier of today is looked up, and stands behind them.
     now = [tier_now.NOW] if tier_now.knows(view.snapshot, kpi) else []
-    options = [NONE, *(one for one in (*kpi.dimensions, *now) if one not in taken)]
+    sides = [one for one in (*kpi.dimensions, *now) if one not in taken]
+    # The page opens split by one: a single number has nothing to explore.
+    options = [NONE, *sides] if taken else [*sides, NONE]
     return address.select(
         PAGE,
         name,

@@ -4,10 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
+from pathlib import Path
 
 import duckdb
 import pytest
-from filelock import FileLock
 
 from dashboard.metrics.query import Snapshot, open_snapshot
 from data_checks.contract import datasets
@@ -16,6 +16,7 @@ from ingestion.samples import write_samples
 from ingestion.settings import Settings
 from ingestion.sqltext import quoted
 from ingestion.warehouse import engines, models, raw
+from tests.made_once import made_once
 
 Rows = list[tuple[object, ...]]
 RunModel = Callable[..., Rows]
@@ -206,16 +207,20 @@ def full_snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 
 
 def night_on_samples(
-    tmp_path_factory: pytest.TempPathFactory, name: str, *, tickets: int, optional: bool
+    tmp_path_factory: pytest.TempPathFactory,
+    name: str,
+    *,
+    tickets: int,
+    optional: bool,
+    until: date = SAMPLE_UNTIL,
 ) -> Snapshot:
     """Write samples, run one night on them, and open what it published: once for all workers of the run."""
-    root = tmp_path_factory.getbasetemp()
-    home = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / f"night_on_{name}"
-    with FileLock(home.with_suffix(".lock")):
-        if not (home / "warehouse" / "published.json").exists():
-            write_samples(home / "exports", tickets=tickets, until=SAMPLE_UNTIL, optional=optional)
-            outcome = pipeline.run(home / "exports", Settings(home=home / "warehouse", settle_seconds=0))
-            assert outcome.verdict == "published", outcome.findings
-    snapshot = open_snapshot(home / "warehouse")
+
+    def make(root: Path) -> None:
+        write_samples(root / "exports", tickets=tickets, until=until, optional=optional)
+        outcome = pipeline.run(root / "exports", Settings(home=root / "warehouse", settle_seconds=0))
+        assert outcome.verdict == "published", outcome.findings
+
+    snapshot = open_snapshot(made_once(tmp_path_factory, f"night_on_{name}", make) / "warehouse")
     assert snapshot is not None
     return snapshot

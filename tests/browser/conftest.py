@@ -21,9 +21,7 @@ import pytest
 
 from dashboard import session
 from dashboard.commands import serve as serving
-from ingestion import pipeline
-from ingestion.samples import write_samples
-from ingestion.settings import Settings
+from tests.conftest import night_on_samples
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -65,12 +63,9 @@ def free_port() -> int:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home after one night on 3 000 sample tickets that end yesterday."""
     chromium()
-    folder = tmp_path_factory.mktemp("home")
-    exports = tmp_path_factory.mktemp("exports")
-    write_samples(exports, tickets=3_000, until=(datetime.now(UTC) - timedelta(days=1)).date(), optional=False)
-    outcome = pipeline.run(exports, Settings(home=folder, settle_seconds=0))
-    assert outcome.verdict == "published"
-    return folder
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).date()
+    snapshot = night_on_samples(tmp_path_factory, "recent", tickets=3_000, optional=False, until=yesterday)
+    return snapshot.file.parents[1]
 
 
 # Ended with their file: a browser with pages open, and its servers, go on taking a sixth of a core.

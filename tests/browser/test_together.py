@@ -9,6 +9,7 @@ from ingestion import pipeline
 from ingestion.samples import write_samples
 from ingestion.settings import Settings
 from tests.browser.conftest import Reader, ReaderAt
+from tests.gates import open_gate
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -68,7 +69,8 @@ def test_a_page_that_is_open_while_a_night_publishes_shows_the_new_one_at_the_ne
     def night(tickets: int, folder: str) -> None:
         exports = tmp_path / folder
         write_samples(exports, tickets=tickets, until=LAST, optional=False)
-        assert pipeline.run(exports, Settings(home=home, settle_seconds=0)).verdict == "published"
+        with open_gate():
+            assert pipeline.run(exports, Settings(home=home, settle_seconds=0)).verdict == "published"
 
     night(300, "first")
     screen = reader(home=home).open("response?lang=en")

@@ -1,6 +1,5 @@
 """Homes built once a session from the real data sets: the whole night, from export to published snapshot."""
 
-import fcntl
 import os
 import shutil
 import zipfile
@@ -8,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from ingestion import pipeline
 from ingestion.settings import Settings
 from ingestion.warehouse import models
 from tests.gates import open_gate
+from tests.made_once import made_once
 from tests.real.exports import OWNED, OWNED_EXPORTS, RENAMED
 
 DATE_FORMAT = "%d/%m/%Y %H:%M"
@@ -56,7 +57,7 @@ def shared_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snapshot]:
-    """Runs one night on copies of some files of a source and opens what was published.
+    """Runs one night on copies of some files of a source, once for all workers, and opens what was published.
 
     is_judged: by the real gate. A few sets of each kind are in every run, all of them where AFTERCARE_TEST_GATE is
     "all"; an account written by a test need not be.
@@ -67,16 +68,19 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., query.Snaps
         source: str, *files: Path, as_of: datetime | None = None, is_judged: bool | None = None
     ) -> query.Snapshot:
         is_real = (judges_all or source in JUDGED) if is_judged is None else is_judged
-        base = tmp_path_factory.mktemp(source)
-        inbox = base / "exports" / source
-        inbox.mkdir(parents=True)
-        for file in files:
-            shutil.copy2(file, inbox)
-        home = base / "home"
-        with nothing_kept(), nullcontext() if is_real else open_gate():
-            outcome = pipeline.run(base / "exports", Settings(home=home, settle_seconds=0), as_of=as_of)
-        assert outcome.verdict == "published", outcome.findings
-        snapshot = query.open_snapshot(home)
+
+        def make(base: Path) -> None:
+            inbox = base / "exports" / source
+            inbox.mkdir(parents=True)
+            for file in files:
+                shutil.copy2(file, inbox)
+            with nothing_kept(), nullcontext() if is_real else open_gate():
+                outcome = pipeline.run(base / "exports", Settings(home=base / "home", settle_seconds=0), as_of=as_of)
+            assert outcome.verdict == "published", outcome.findings
+
+        told = (as_of, is_real, [(file.name, sha256(file.read_bytes()).hexdigest()) for file in files])
+        name = f"{source}_{sha256(repr(told).encode()).hexdigest()[:12]}"
+        snapshot = query.open_snapshot(made_once(tmp_path_factory, name, make) / "home")
         assert snapshot is not None
         return snapshot
 
@@ -93,11 +97,10 @@ def _copy(file: Path, inbox: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def owned_night(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> Callable[..., query.Snapshot]:
+def owned_night(shared_dir: Path) -> Callable[..., query.Snapshot]:
     """Runs one night on real exports, with the owner's mappings of that source in HOME/mappings."""
 
-    def run(source: str, *files: str, base: Path | None = None) -> query.Snapshot:
-        base = base or tmp_path_factory.mktemp(source)
+    def run(source: str, *files: str, base: Path) -> query.Snapshot:
         inbox, home = base / "exports" / source, base / "home"
         inbox.mkdir(parents=True)
         shutil.copytree(OWNED / source, home / "mappings" / source)
@@ -113,30 +116,19 @@ def owned_night(tmp_path_factory: pytest.TempPathFactory, shared_dir: Path) -> C
     return run
 
 
-@contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    """One process at a time: the others wait."""
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
-
-
 @pytest.fixture(scope="session")
 def owned_snapshot(
     owned_night: Callable[..., query.Snapshot], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], query.Snapshot]:
     """One night a source, run when it is first asked for; workers of one test run share what it published."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
 
     def snapshot(source: str) -> query.Snapshot:
-        with _alone(shared / f"{source}.lock"):
-            base = shared / f"owned_{source}"
-            if (published := query.open_snapshot(base / "home")) is not None:
-                return published
-            shutil.rmtree(base, ignore_errors=True)  # a worker that failed left half a home
-            return owned_night(source, *OWNED_EXPORTS[source], base=base)
+        def make(base: Path) -> None:
+            owned_night(source, *OWNED_EXPORTS[source], base=base)
+
+        published = query.open_snapshot(made_once(tmp_path_factory, f"owned_{source}", make) / "home")
+        assert published is not None
+        return published
 
     return snapshot
 

@@ -141,9 +141,10 @@ def test_every_rule_file_is_run() -> None:
 # --- bank: day first, with two or four digits for the year --------------------------------------------------
 
 
-def test_the_other_way_to_write_the_same_answers(owned_night: Callable[..., query.Snapshot]) -> None:
+def test_the_other_way_to_write_the_same_answers(owned_night: Callable[..., query.Snapshot], tmp_path: Path) -> None:
     """Both exports in one night: the second repeats every answer of the first and changes nothing."""
-    both = owned_night("nps_bank", *OWNED_EXPORTS["nps_bank"], "nps_bank_2021/NPStimeseries_dash_4digit_year.csv")
+    other = "nps_bank_2021/NPStimeseries_dash_4digit_year.csv"
+    both = owned_night("nps_bank", *OWNED_EXPORTS["nps_bank"], other, base=tmp_path)
     assert [(read, loaded) for _, read, loaded, *_ in _counts(both)] == [(5000, 5000), (5000, 5000)]
     for rule, expected in RULES["nps_bank"].items():
         assert _answer(both, "nps_bank", rule) == expected

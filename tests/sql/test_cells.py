@@ -1,7 +1,6 @@
 """Cells say what the facts say: sums to the digit, Kaplan-Meier within the bound stated, whatever is asked."""
 
 import math
-import os
 import shutil
 from dataclasses import replace
 from datetime import date, timedelta
@@ -21,9 +20,8 @@ from ingestion.warehouse.kpis import Filter, Kpi, Query, load_kpis
 pytestmark = pytest.mark.slow
 
 KPIS = load_kpis()
-# Random questions of each KPI; before a release, a hundred.
-SUMS_ASKED = int(os.environ.get("AFTERCARE_TEST_QUESTIONS", "2"))
-TIMES_ASKED = 2 * (SUMS_ASKED // 2 or 1)
+# Random questions of each KPI; more, where none of them is answered from cells.
+SUMS_ASKED = 2
 EVERYTHING = Scope.everything()
 SOME = Scope(regions=("上海", "江苏", "广东"))
 LAST = date(2025, 6, 30)
@@ -91,7 +89,9 @@ def test_sums_from_cells_are_those_of_the_facts(
     facts: Snapshot, with_cells: Snapshot, slices: dict[str, list[str]], kpi: Kpi
 ) -> None:
     random, from_cells = Random(kpi.id), 0
-    for _ in range(SUMS_ASKED):
+    for turn in range(6):
+        if turn >= SUMS_ASKED and from_cells:
+            break
         scope, wanted, by, period = question(random, kpi, slices)
         expected = query.values(facts, scope, kpi, wanted, by, period)
         found = query.values(with_cells, scope, kpi, wanted, by, period)
@@ -113,7 +113,7 @@ def test_kaplan_meier_from_cells_lies_within_its_bound(
     kpi: Kpi,
 ) -> None:
     random = Random(kpi.id)
-    for turn in range(TIMES_ASKED):
+    for turn in range(2):
         scope, wanted, by, period = question(random, kpi, slices)
         exact = query.values(facts, scope, kpi, wanted, by, period)
         found = query.values((with_cells, with_histograms)[turn % 2], scope, kpi, wanted, by, period)
