@@ -40,7 +40,7 @@ _ANSWERS = "answers"
 
 ROW_COUNT = "expect_table_row_count_to_be_between"
 
-SAFE_MESSAGES = (*OF_NAMES, "in BatchData does not exist")
+SAFE_MESSAGES = (*OF_NAMES, "in BatchData does not exist", "Out of Memory Error")
 
 
 @dataclass(frozen=True)

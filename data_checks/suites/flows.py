@@ -60,7 +60,12 @@ def _plus(*counts: str) -> str:
 
 
 def _entities(dataset: str) -> str:
-    """How many entities raw knows as of the run, whatever their versions."""
+    """How many entities raw knows as of the run, whatever their versions.
+
+    Nearly every key has one version: only keys that share a hash are gathered. All of them, with their feeds, are
+    more than memory holds at a hundred million events.
+    """
+    names = ", ".join(("source", *ENTITIES[dataset]))
     key = ", ".join(f"rows.{column}" for column in ("source", *ENTITIES[dataset]))
     instant = HAPPENED[dataset]
     happened = f"(rows.{instant} is null or rows.{instant} <= run.as_of)" if instant else "true"
@@ -68,15 +73,22 @@ def _entities(dataset: str) -> str:
         with complete as (
             select source, feed, max(load_seq) as load_seq from scratch.raw.loads where is_full group by all
         ),
-        entities as (
-            select {key}, max(loads.load_seq) as load_seq, arg_max(loads.feed, loads.load_seq) as feed
+        known as not materialized (
+            select {key}, hash({key}) as key_hash, loads.load_seq
             from warehouse.raw.{dataset} as rows cross join scratch.raw.run as run
             left join scratch.raw.loads as loads on rows.load_id = loads.load_id
             where {happened}
-            group by all
+        ),
+        repeated as materialized (select key_hash from known group by all having count(*) > 1),
+        entities as not materialized (
+            select {names}, load_seq from known anti join repeated using (key_hash)
+            union all
+            select {names}, max(load_seq) from known semi join repeated using (key_hash) group by all
         )
-        select count(*) from entities left join complete using (source, feed)
-        anti join ({_gone(dataset, key, happened)}) as gone using (source, {", ".join(ENTITIES[dataset])})
+        select count(*) from entities
+        left join (select load_seq, feed from scratch.raw.loads) as newest using (load_seq)
+        left join complete using (source, feed)
+        anti join ({_gone(dataset, key, happened)}) as gone using ({names})
         where entities.load_seq >= coalesce(complete.load_seq, 0)
     """
 
