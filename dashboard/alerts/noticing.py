@@ -105,6 +105,7 @@ def notice(
         with outbox.composing():
             for channel in rules.channels:
                 _tell(news, channel, rules, outbox, now)
+            outbox.forget(now)
     if published is not None and judged:
         outbox.judge(published.run_id, rules.digest)
 

@@ -20,6 +20,8 @@ FILE: Final = "alerts.db"
 _PAUSES: Final = (5, 10, 20, 40, 60)
 """Minutes until a message that could not be delivered is tried again, after the first failure, the second, …"""
 _WAIT_SECONDS: Final = 30
+_NIGHTS_KEPT: Final = timedelta(days=90)
+_MESSAGES_KEPT: Final = timedelta(days=366)
 
 _TABLES: Final = """
 create table if not exists messages (
@@ -112,6 +114,19 @@ class Outbox:
 
     def judge(self, snapshot: str, rules: str) -> None:
         self.con.execute("insert or ignore into judged values (?, ?)", (snapshot, rules))
+
+    def forget(self, at: datetime) -> None:
+        """Drop what is never asked for again: a run that stops every ten minutes is noted every ten minutes.
+
+        The newest run of each channel stays: where none comes any more, it would be told anew.
+        """
+        long_past = (at - _NIGHTS_KEPT).date().isoformat()
+        self.con.execute(
+            "delete from told where topic <> 'kpi' and night < ? "
+            "and id not in (select max(id) from told where topic = 'run' group by channel)",
+            (long_past,),
+        )
+        self.con.execute("delete from messages where delivered_at < ?", ((at - _MESSAGES_KEPT).isoformat(),))
 
     def pending(self) -> list[Stored]:
         """What has not been delivered, the oldest first."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from dashboard.alerts import outbox
 from dashboard.commands import alerts, shared
 from tests.dashboard.alerts.conftest import RULES, SECRET
 
@@ -134,18 +135,35 @@ def test_what_a_killed_process_did_not_tell_the_next_call_does(
 def test_killed_between_delivery_and_mark_a_message_comes_twice(
     shop: Shop, hook: Hook, clock: Clock, aftercare: Aftercare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dashboard.alerts.outbox import Outbox
-
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(Outbox, "deliver", killed)
+        patch.setattr(outbox.Outbox, "deliver", killed)
         assert aftercare("run", shop.exports, "--home", shop.home).code != shared.PUBLISHED
     assert len(hook.got) == 1
     aftercare("alerts", "--home", shop.home)
     aftercare("alerts", "--home", shop.home)
     assert len(hook.got) == 2
+
+
+def test_what_was_told_long_ago_is_forgotten_and_not_told_again(
+    shop: Shop, hook: Hook, clock: Clock, aftercare: Aftercare
+) -> None:
+    for day in range(2, 5):
+        spoil(shop, f"tickets-060{day}.csv")
+        assert aftercare("run", shop.exports, "--home", shop.home).code == shared.STOPPED
+        clock.on(days=1)
+    told = len(hook.got)
+    assert told == 3
+    clock.on(days=400)
+    for _ in range(2):
+        aftercare("alerts", "--home", shop.home)
+    assert len(hook.got) == told
+    with outbox.opened(shop.home) as opened:
+        # That the newest run was told is all that is still asked.
+        assert [row["topic"] for row in opened.con.execute("select topic from told")] == ["run"]
+        assert opened.delivered(10) == []
 
 
 @pytest.mark.parametrize("broken", ["[[channel", "", '[[channel]]\nname = "a"\nenv = "https://x/y?key=abc"'])
