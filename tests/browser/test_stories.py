@@ -41,6 +41,8 @@ def test_the_slow_region_and_its_months_are_one_click_away(reader: ReaderAt, tol
     screen.page.locator('[class*="st-key-standout_"]').first.wait_for(timeout=60_000)
     one = screen.page.locator('[class*="st-key-standout_"]').filter(has_text=stories.slow_region).first
     one.get_by_role("button").click()
+    # On a busy machine the click is answered after the pause of `wait`.
+    screen.page.wait_for_function("() => document.querySelector('h1')?.innerText !== '总览'", timeout=30_000)
     screen.wait()
     text = screen.page.locator('[data-testid="stMain"]').inner_text()
     assert screen.title in ("响应与 SLA", "满意度与 NPS")
@@ -61,6 +63,8 @@ def test_the_product_that_comes_back_is_one_click_away(reader: ReaderAt, told: t
     screen.page.locator('[class*="st-key-standout_"]').first.wait_for(timeout=60_000)
     one = screen.page.locator('[class*="st-key-standout_"]').filter(has_text=name).first
     one.get_by_role("button").click()
+    # On a busy machine the click is answered after the pause of `wait`.
+    screen.page.wait_for_function("() => document.querySelector('h1')?.innerText !== '总览'", timeout=30_000)
     screen.wait()
     assert screen.title == "一次解决与维修链路"
     assert f"产品: {name}" in screen.page.locator('[data-testid="stMain"]').inner_text()
@@ -74,6 +78,8 @@ def test_the_wave_of_vip_churn_is_one_click_away(reader: ReaderAt, told: tuple[S
     one.wait_for(timeout=60_000)
     assert "VIP" in one.inner_text()
     one.get_by_role("button").click()
+    # On a busy machine the click is answered after the pause of `wait`.
+    screen.page.wait_for_function("() => document.querySelector('h1')?.innerText !== '总览'", timeout=30_000)
     screen.wait()
     assert screen.title == "复购与流失"
     assert "VIP" in screen.page.locator('[data-testid="stMain"]').inner_text()
